@@ -1,0 +1,1 @@
+"""The Dagster assets, thin: one module a step, plus dbt and the report."""

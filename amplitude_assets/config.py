@@ -1,0 +1,182 @@
+"""Typed settings, from the environment and `.env`: the only reader of the environment.
+
+Every variable here stands in `.env.example` with its meaning. With none set, Amplitude is the
+emulator, the lake is a folder and the warehouse is a DuckDB file.
+"""
+
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from amplitude_assets.hours import parse_hour
+
+Region = Literal["us", "eu"]
+
+_REGION_ORIGINS: dict[Region, str] = {
+    "us": "https://amplitude.com",
+    "eu": "https://analytics.eu.amplitude.com",
+}
+
+
+class SettingsError(ValueError):
+    """A setting that cannot be used. The message names the variable and what would be right."""
+
+
+Hour = Annotated[
+    datetime, BeforeValidator(lambda value: parse_hour(value) if isinstance(value, str) else value)
+]
+
+
+class Settings(BaseSettings):
+    """All settings of one Amplitude project. Field names are the variables' names, in lower case."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_ignore_empty=True, extra="ignore", hide_input_in_errors=True
+    )
+
+    # Amplitude
+    amplitude_api_key: SecretStr | None = None
+    amplitude_secret_key: SecretStr | None = None
+    amplitude_project_id: int | None = Field(default=None, gt=0)
+    amplitude_region: Region = "us"
+    amplitude_base_url: str | None = None
+    amplitude_start_hour: Hour = Field(default_factory=lambda: parse_hour("2026-01-01T00"))
+    amplitude_export_delay_hours: int = Field(default=2, ge=0, le=168)
+    amplitude_request_hours: int = Field(default=24, ge=1, le=8760)
+    amplitude_max_concurrent_requests: int = Field(default=4, ge=1, le=32)
+    emulator_events_per_hour: int = Field(default=1400, ge=0)
+    emulator_seed: int = 1
+
+    # Where data goes
+    data_dir: Path = Path("data")
+    lake_url: str | None = None
+    warehouse: Literal["duckdb", "snowflake"] = "duckdb"
+    duckdb_path: Path | None = None
+    run_hours: int = Field(default=168, ge=1, le=8760)
+    landing_retention_hours: int = Field(default=48, ge=0)
+
+    # Snowflake
+    snowflake_account: str | None = None
+    snowflake_user: str | None = None
+    snowflake_private_key_path: Path | None = None
+    snowflake_private_key_passphrase: SecretStr | None = None
+    snowflake_role: str | None = None
+    snowflake_warehouse: str | None = None
+    snowflake_database: str | None = None
+    snowflake_stage: str | None = None
+    snowflake_host: str | None = None
+    snowflake_port: int | None = None
+    snowflake_protocol: Literal["http", "https"] | None = None
+
+    # Reporting
+    project_timezone: str = "UTC"
+    week_start: Literal["monday", "sunday"] = "monday"
+
+    @field_validator("project_timezone")
+    @classmethod
+    def _is_a_known_zone(cls, zone: str) -> str:
+        try:
+            ZoneInfo(zone)
+        except (KeyError, ValueError, OSError) as error:
+            raise ValueError(f"{zone!r} is not an IANA time zone, such as Europe/Berlin") from error
+        return zone
+
+    @field_validator("amplitude_base_url")
+    @classmethod
+    def _is_an_origin(cls, url: str | None) -> str | None:
+        if url is None:
+            return None
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
+            raise ValueError("write an origin such as https://amplitude.com, without a user name")
+        return url.rstrip("/")
+
+    @field_validator("lake_url")
+    @classmethod
+    def _is_a_lake(cls, url: str | None) -> str | None:
+        if url is None:
+            return None
+        parts = urlsplit(url)
+        if parts.scheme == "s3" and parts.netloc:
+            return url.rstrip("/")
+        if parts.scheme == "file" and not parts.netloc and parts.path:
+            return url.rstrip("/")
+        raise ValueError("write file:///folder or s3://bucket/prefix")
+
+    @model_validator(mode="after")
+    def _go_together(self) -> "Settings":
+        if (self.amplitude_api_key is None) != (self.amplitude_secret_key is None):
+            raise ValueError("set both AMPLITUDE_API_KEY and AMPLITUDE_SECRET_KEY, or neither")
+        if not self.uses_emulator and self.amplitude_project_id is None:
+            raise ValueError(
+                "set AMPLITUDE_PROJECT_ID, the number of the project that the keys belong to"
+            )
+        if self.uses_emulator and self.amplitude_base_url is not None:
+            raise ValueError(
+                "AMPLITUDE_BASE_URL needs AMPLITUDE_API_KEY and AMPLITUDE_SECRET_KEY beside it"
+            )
+        return self
+
+    @property
+    def uses_emulator(self) -> bool:
+        """Say whether Amplitude is the emulator, because no keys are set."""
+        return self.amplitude_api_key is None
+
+    @property
+    def project_id(self) -> int:
+        """Return the Amplitude project id, the emulator's when there are no keys."""
+        if self.amplitude_project_id is not None:
+            return self.amplitude_project_id
+        from amplitude_assets.emulator import PROJECT_ID
+
+        return PROJECT_ID
+
+    @property
+    def export_origin(self) -> str:
+        """Return the origin of the Export API for the region, or the one that is set."""
+        return self.amplitude_base_url or _REGION_ORIGINS[self.amplitude_region]
+
+    @cached_property
+    def data_path(self) -> Path:
+        """Return `DATA_DIR` as an absolute path."""
+        return self.data_dir.expanduser().resolve()
+
+    @property
+    def resolved_lake_url(self) -> str:
+        """Return the lake's URL, a folder under `DATA_DIR` when none is set."""
+        return self.lake_url or (self.data_path / "lake").as_uri()
+
+    @property
+    def resolved_duckdb_path(self) -> Path:
+        """Return the DuckDB file's absolute path."""
+        if self.duckdb_path is None:
+            return self.data_path / "warehouse.duckdb"
+        return self.duckdb_path.expanduser().resolve()
+
+
+def load_settings() -> Settings:
+    """Read the settings of this process. Raises SettingsError with one line for each problem."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise SettingsError("; ".join(_in_words(problem) for problem in error.errors())) from None
+
+
+def _in_words(problem: "dict[str, object]") -> str:  # type: ignore[type-arg]
+    name = "_".join(str(part) for part in problem["loc"]).upper()  # type: ignore[attr-defined]
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    message = message[0].lower() + message[1:] if message.startswith("Input") else message
+    return f"{name}: {message}" if name else message

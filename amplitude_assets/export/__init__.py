@@ -1,0 +1,1 @@
+"""Amplitude's side: the Export API's client, the archive it answers with, and their errors."""

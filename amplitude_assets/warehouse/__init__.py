@@ -1,0 +1,1 @@
+"""Bronze and the hour ledger: one small interface, with DuckDB and Snowflake behind it."""
