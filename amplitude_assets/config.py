@@ -19,6 +19,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from amplitude_assets.hours import parse_hour
@@ -175,8 +176,7 @@ def load_settings() -> Settings:
         raise SettingsError("; ".join(_in_words(problem) for problem in error.errors())) from None
 
 
-def _in_words(problem: "dict[str, object]") -> str:  # type: ignore[type-arg]
-    name = "_".join(str(part) for part in problem["loc"]).upper()  # type: ignore[attr-defined]
-    message = str(problem["msg"]).removeprefix("Value error, ")
-    message = message[0].lower() + message[1:] if message.startswith("Input") else message
+def _in_words(problem: ErrorDetails) -> str:
+    name = "_".join(str(part) for part in problem["loc"]).upper()
+    message = problem["msg"].removeprefix("Value error, ")
     return f"{name}: {message}" if name else message

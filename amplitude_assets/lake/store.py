@@ -1,0 +1,166 @@
+"""The store: puts and gets of the lake, the same for a folder (`file://`) and S3 (`s3://`)."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+import obstore
+from obstore.exceptions import BaseError
+from obstore.store import LocalStore, S3Store
+from pydantic import ValidationError
+
+from amplitude_assets.hours import format_hour
+from amplitude_assets.lake.layout import manifest_key
+from amplitude_assets.lake.manifest import LakeObject, Manifest
+
+if TYPE_CHECKING:
+    import boto3
+
+_READ_BYTES = 4 * 1024 * 1024
+
+
+class LakeError(Exception):
+    """The lake could not be read or written. The message names the key and what to look at."""
+
+
+@dataclass(frozen=True, repr=False)
+class S3Access:
+    """How to reach S3: a boto3 session for credentials and region, and an endpoint if not AWS's.
+
+    `options` are obstore's S3 settings, such as `checksum_algorithm`. It has no repr, because
+    the session may hold keys.
+    """
+
+    session: "boto3.session.Session"
+    endpoint_url: str | None = None
+    options: tuple[tuple[str, str], ...] = ()
+
+
+class Lake:
+    """The object store under one URL. Keys are relative to it. Safe to use from many threads."""
+
+    def __init__(self, url: str, s3: S3Access | None = None) -> None:
+        """Open the lake; nothing is read or written yet, but a folder is made.
+
+        Raises LakeError when the URL is not `file://` or `s3://`, or the folder cannot be made.
+        """
+        self.url = url.rstrip("/")
+        parts = urlsplit(self.url)
+        self._store: LocalStore | S3Store
+        if parts.scheme == "file":
+            self._store = _open_folder(Path(unquote(parts.path)))
+        elif parts.scheme == "s3" and s3 is not None:
+            self._store = _open_s3(parts.netloc, parts.path.strip("/"), s3)
+        else:
+            raise LakeError(f"LAKE_URL {url} is neither file:///folder nor s3://bucket/prefix")
+
+    def uri(self, key: str) -> str:
+        """Return the full address of a key, for people."""
+        return f"{self.url}/{key}"
+
+    def put_object(self, item: LakeObject, path: Path) -> bool:
+        """Send a file unless the object is already there. Return whether it was sent.
+
+        A key holds the digest of its bytes, so an object of the right size is the right object:
+        both stores write under a temporary name or not at all.
+        """
+        if self._size(item.key) == item.bytes:
+            return False
+        with _explained("write", self.uri(item.key)):
+            obstore.put(self._store, item.key, path)
+        return True
+
+    def get_object(self, key: str) -> Iterator[bytes]:
+        """Yield an object's bytes in pieces of some megabytes. Raises LakeError if it is gone."""
+        try:
+            with _explained("read", self.uri(key)):
+                for piece in obstore.get(self._store, key).stream(min_chunk_size=_READ_BYTES):
+                    yield bytes(piece)
+        except FileNotFoundError:
+            raise LakeError(
+                f"{self.uri(key)} is named by a manifest but is not in the lake; "
+                "materialise s3_event_objects for its hour to send it again"
+            ) from None
+
+    def write_manifest(self, manifest: Manifest) -> None:
+        """Commit an hour. Every object the manifest names has to be there already."""
+        key = manifest_key(manifest.project_id, manifest.export_hour)
+        with _explained("write", self.uri(key)):
+            obstore.put(self._store, key, manifest.to_json().encode())
+
+    def read_manifest(self, project_id: int, hour: datetime) -> Manifest | None:
+        """Return an hour's manifest, or None when the hour was never committed."""
+        key = manifest_key(project_id, hour)
+        try:
+            with _explained("read", self.uri(key)):
+                data = bytes(obstore.get(self._store, key).bytes())
+        except FileNotFoundError:
+            return None
+        try:
+            return Manifest.model_validate_json(data)
+        except ValidationError as error:
+            raise LakeError(
+                f"{self.uri(key)} is not a manifest ({error.error_count()} problems); "
+                f"materialise s3_event_objects for {format_hour(hour)} to write it anew"
+            ) from None
+
+    def list_keys(self, prefix: str) -> Iterator[str]:
+        """Yield every key under a prefix, in no particular order."""
+        with _explained("list", self.uri(prefix)):
+            for page in obstore.list(self._store, prefix):
+                yield from (entry["path"] for entry in page)
+
+    def delete(self, key: str) -> None:
+        """Remove one object. Nothing in the pipeline does this but privacy and maintenance."""
+        with _explained("delete", self.uri(key)):
+            obstore.delete(self._store, key)
+
+    def _size(self, key: str) -> int | None:
+        try:
+            with _explained("look at", self.uri(key)):
+                return obstore.head(self._store, key)["size"]
+        except FileNotFoundError:
+            return None
+
+
+@contextmanager
+def _explained(verb: str, uri: str) -> Iterator[None]:
+    """Turn the store's errors into one line that names the key; a missing object stays itself."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except (BaseError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise LakeError(f"cannot {verb} {uri}: {reason}") from None
+
+
+def _open_folder(folder: Path) -> LocalStore:
+    try:
+        return LocalStore(prefix=folder, mkdir=True)
+    except (BaseError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise LakeError(f"cannot make the folder {folder} of LAKE_URL: {reason}") from None
+
+
+def _open_s3(bucket: str, prefix: str, access: S3Access) -> S3Store:
+    from obstore.auth.boto3 import Boto3CredentialProvider
+
+    config = dict(access.options)
+    if access.session.region_name:
+        config["region"] = access.session.region_name
+    plain_http = False
+    if access.endpoint_url:
+        config["endpoint"] = access.endpoint_url
+        plain_http = access.endpoint_url.startswith("http://")
+    return S3Store(
+        bucket,
+        prefix=prefix or None,
+        config=config,  # type: ignore[arg-type]
+        client_options={"allow_http": plain_http},
+        credential_provider=Boto3CredentialProvider(access.session),
+    )

@@ -1,0 +1,84 @@
+"""What a warehouse does for the pipeline: load hours into bronze, and tell what it holds.
+
+DuckDB (`duckdb.py`) and Snowflake (`snowflake.py`) are behind this interface. Everything past
+bronze is dbt's.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, Protocol
+
+from amplitude_assets.hours import HourRange, format_hour
+from amplitude_assets.lake.manifest import Manifest
+from amplitude_assets.lake.store import Lake
+
+
+class WarehouseError(Exception):
+    """The warehouse could not be used. The message says what to do."""
+
+
+class LoadError(WarehouseError):
+    """One hour could not be loaded; what bronze held of it before is untouched."""
+
+    def __init__(self, hour: datetime, message: str) -> None:
+        super().__init__(f"{format_hour(hour)}: {message}")
+        self.hour = hour
+
+
+@dataclass(frozen=True)
+class LedgerRow:
+    """One row of `bronze.export_hours`. Times are aware, in UTC."""
+
+    export_hour: datetime
+    status: Literal["loaded", "empty"]
+    objects: int
+    bytes: int
+    lines: int
+    rejected_lines: int
+    digest: str
+    load_id: str
+    fetched_at: datetime
+    loaded_at: datetime
+
+
+@dataclass(frozen=True)
+class HourCounts:
+    """An hour counted through the layers; silver's counts are None before dbt's first run."""
+
+    export_hour: datetime
+    lines: int
+    rejected_lines: int
+    bronze_rows: int
+    silver_events: int | None
+    duplicates: int | None
+
+
+@dataclass
+class LoadReport:
+    """What a load did: hours replaced, hours that bronze held already, and hours that failed."""
+
+    replaced: list[datetime] = field(default_factory=list)
+    unchanged: list[datetime] = field(default_factory=list)
+    errors: list[LoadError] = field(default_factory=list)
+
+
+class Warehouse(Protocol):
+    """The small interface that the assets, the checks and the command line use."""
+
+    def load(self, lake: Lake, manifests: Sequence[Manifest], load_id: str) -> LoadReport:
+        """Make bronze hold what the manifests name, replacing by the hour.
+
+        Each hour's events, rejected lines and ledger row change in one transaction, and an hour
+        whose digest the ledger has already is left alone. One bad hour does not take the others
+        with it. Raises WarehouseError when the warehouse itself cannot be used.
+        """
+        ...
+
+    def ledger(self, project_id: int, hours: HourRange) -> dict[datetime, LedgerRow]:
+        """Return the ledger's rows for a range, by hour. Empty before the first load."""
+        ...
+
+    def counts(self, project_id: int, hours: HourRange) -> list[HourCounts]:
+        """Count every hour of the ledger in a range through the layers, oldest first."""
+        ...

@@ -1,0 +1,152 @@
+"""From objects of the lake to columns: every line with its number, as Arrow batches.
+
+Arrow is what DuckDB reads without copying, so a line is never a Python object: a million events
+take seconds.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from queue import Full, Queue
+from threading import Event
+
+import numpy as np
+import pyarrow as pa
+from isal import isal_zlib
+
+from amplitude_assets.lake.manifest import LakeObject
+from amplitude_assets.lake.store import Lake, LakeError
+
+_GZIP = 31  # zlib's window bits for a gzip header and trailer
+_BATCH_BYTES = 8 * 1024 * 1024
+_READERS = 4
+_WAITING_BATCHES = 4
+
+# `object_number` is the place in the sequence of objects; `source_line` counts from one.
+# The text is marked as JSON, since the archive reader has checked each line: no second parse.
+SCHEMA = pa.schema(
+    [
+        pa.field("object_number", pa.int32()),
+        pa.field("source_line", pa.int64()),
+        pa.field("event", pa.json_(pa.large_utf8())),
+    ]
+)
+
+
+class ObjectError(Exception):
+    """An object's bytes are not the gzip file that they were when it was sent."""
+
+
+class LineReader:
+    """A stream of `SCHEMA` over all lines of some objects, a few objects at a time.
+
+    Memory is bounded by a handful of batches, whatever the objects hold. `error` is the
+    LakeError or ObjectError that ended the stream early: an engine that reads Arrow wraps it in
+    an error of its own.
+    """
+
+    def __init__(self, lake: Lake, objects: Sequence[LakeObject]) -> None:
+        self.error: Exception | None = None
+        self.batches = pa.RecordBatchReader.from_batches(SCHEMA, self._read(lake, objects))
+
+    def _read(self, lake: Lake, objects: Sequence[LakeObject]) -> Iterator[pa.RecordBatch]:
+        try:
+            yield from _read_side_by_side(lake, objects)
+        except (LakeError, ObjectError) as error:
+            self.error = error
+            raise
+
+
+def _read_side_by_side(lake: Lake, objects: Sequence[LakeObject]) -> Iterator[pa.RecordBatch]:
+    """Read objects on threads, since fetching and inflating both release the GIL."""
+    waiting: Queue[pa.RecordBatch | Exception | None] = Queue(_WAITING_BATCHES)
+    stop = Event()
+
+    def hand_over(item: pa.RecordBatch | Exception | None) -> None:
+        while not stop.is_set():
+            try:
+                return waiting.put(item, timeout=0.1)
+            except Full:
+                continue
+
+    def read(number: int) -> None:
+        try:
+            for batch in _object_batches(lake, objects[number], number):
+                hand_over(batch)
+                if stop.is_set():
+                    return
+        except Exception as error:  # noqa: BLE001 - raised again where the batches are read
+            hand_over(error)
+        else:
+            hand_over(None)
+
+    with ThreadPoolExecutor(_READERS, thread_name_prefix="lake-reader") as pool:
+        for number in range(len(objects)):
+            pool.submit(read, number)
+        try:
+            unfinished = len(objects)
+            while unfinished:
+                item = waiting.get()
+                if isinstance(item, Exception):
+                    raise item
+                if item is None:
+                    unfinished -= 1
+                else:
+                    yield item
+        finally:
+            stop.set()
+            pool.shutdown(cancel_futures=True)
+
+
+def _object_batches(lake: Lake, item: LakeObject, number: int) -> Iterator[pa.RecordBatch]:
+    line = 1
+    for text in _whole_lines(_inflate(lake.get_object(item.key), item.key)):
+        ends = np.flatnonzero(np.frombuffer(text, dtype=np.uint8) == ord("\n"))
+        # Without their line ends, so that a value is exactly the line that Amplitude sent.
+        offsets = np.zeros(len(ends) + 1, dtype=np.int64)
+        offsets[1:] = ends - np.arange(len(ends))
+        lines = pa.Array.from_buffers(
+            pa.large_utf8(),
+            len(ends),
+            [None, pa.py_buffer(offsets), pa.py_buffer(text.replace(b"\n", b""))],
+        )
+        columns = [
+            pa.array(np.full(len(ends), number, dtype=np.int32)),
+            pa.array(np.arange(line, line + len(ends), dtype=np.int64)),
+            pa.ExtensionArray.from_storage(SCHEMA.field("event").type, lines),
+        ]
+        yield pa.record_batch(columns, schema=SCHEMA)
+        line += len(ends)
+
+
+def _whole_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Regroup pieces so that each ends with a line's end; `\\n` is the only one there is."""
+    rest: list[bytes] = []
+    for piece in pieces:
+        cut = piece.rfind(b"\n") + 1
+        if cut:
+            yield b"".join([*rest, piece[:cut]])
+            rest = [piece[cut:]]
+        else:
+            rest.append(piece)
+    last = b"".join(rest)
+    if last:
+        yield last + b"\n"
+
+
+def _inflate(pieces: Iterable[bytes], key: str) -> Iterator[bytes]:
+    """Gunzip a stream whose gzip members may be concatenated, in pieces of bounded size."""
+    inflater = isal_zlib.decompressobj(wbits=_GZIP)
+    between_members = True
+    for piece in pieces:
+        data = piece
+        while data:
+            try:
+                yield inflater.decompress(data, _BATCH_BYTES)
+            except isal_zlib.error as error:
+                raise ObjectError(f"{key} is not a whole gzip file: {error}") from None
+            between_members = inflater.eof
+            data = inflater.unused_data if inflater.eof else inflater.unconsumed_tail
+            if inflater.eof:
+                inflater = isal_zlib.decompressobj(wbits=_GZIP)
+    if not between_members:
+        raise ObjectError(f"{key} is not a whole gzip file: it ends too early")

@@ -1,0 +1,15 @@
+-- Adds the ledger's rows for the hours in `incoming_hours`.
+insert into bronze.export_hours by name
+select
+    $project_id as project_id,
+    export_hour,
+    status,
+    objects,
+    bytes,
+    lines,
+    rejected_lines,
+    digest,
+    $load_id as load_id,
+    fetched_at,
+    $loaded_at as loaded_at
+from incoming_hours;
