@@ -1,0 +1,483 @@
+"""The archive reader: from a zip of the Export API to verified files of lines for each hour.
+
+A member is a gzip file of JSON lines, named `{app}/{app}_{yyyy-MM-dd}_{H}#{part}.json.gz`
+(https://amplitude.com/docs/destination-catalog/amazon-s3 writes the pattern; real hours are not
+padded). Members are checked to the last byte and passed through as they came. A member whose
+name fits no hour that was asked for makes the zip refused as a whole, since nothing tells what
+else is wrong with it; damage inside a member fails its hour alone.
+"""
+
+import hashlib
+import re
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Literal
+
+import orjson
+from isal import isal_zlib
+
+from amplitude_assets.export.errors import ArchiveError, DiskError, ExportError, ProjectError
+from amplitude_assets.export.files import PartFile
+from amplitude_assets.hours import HourRange
+
+_GZIP = 31  # zlib's window bits for a gzip header and trailer
+_CHUNK_BYTES = 1024 * 1024
+_BLANK = b" \t\r"  # what JSON calls white space, but for the line's end
+_MEMBER = re.compile(
+    r"(?P<folder>[0-9]{1,20})/(?P<app>[0-9]{1,20})"
+    r"_(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})_(?P<hour>[0-9]{1,2})#(?P<part>[0-9]{1,20})\.json\.gz"
+)
+
+
+@dataclass(frozen=True)
+class ArchiveLimits:
+    """How large a member may get before it is taken for an attack or a mistake.
+
+    Past `ratio_from_bytes` unpacked bytes, a member may be at most `max_ratio` times the bytes
+    that it takes in the zip. gzip's own bound is about 1,030, events come at about 10.
+    """
+
+    max_ratio: int = 1000
+    ratio_from_bytes: int = 100 * 1024**2
+    max_member_bytes: int = 64 * 1024**3
+    max_line_bytes: int = 64 * 1024**2
+
+    def allow(self, unpacked: int, packed: int) -> bool:
+        """Say whether a member of `packed` bytes in the zip may have `unpacked` bytes."""
+        if unpacked > self.max_member_bytes:
+            return False
+        return unpacked <= self.ratio_from_bytes or unpacked <= self.max_ratio * packed
+
+
+@dataclass(frozen=True)
+class Member:
+    """One member of a zip: its name there, its part number, and the bytes it takes there."""
+
+    name: str
+    part: int
+    zip_bytes: int
+
+
+@dataclass(frozen=True)
+class HourJob:
+    """What `unpack_hour` needs: the hour's members in a zip, and the folder for its files.
+
+    Without members the hour is empty, and `zip_path` may be None. `fetched_at` is when the
+    server was asked (UTC).
+    """
+
+    project_id: int
+    hour: datetime
+    zip_path: Path | None
+    members: tuple[Member, ...]
+    folder: Path
+    fetched_at: datetime
+    limits: ArchiveLimits = ArchiveLimits()
+
+
+@dataclass(frozen=True)
+class HourFile:
+    """One gzip file of an hour. `name` is its name in the hour's folder, `member` Amplitude's."""
+
+    name: str
+    member: str
+    bytes: int
+    lines: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class RejectedLine:
+    """A line that is no JSON object. `line_number` counts from one in the member as it came.
+
+    Bytes of `line` that are not UTF-8 are written as backslash escapes.
+    """
+
+    member: str
+    line_number: int
+    reason: str
+    line: str
+
+
+@dataclass(frozen=True)
+class HourFiles:
+    """An hour as files: every line of it is in one of `files`, or in `rejected_file`.
+
+    `lines` counts both. `rejected_file` holds `RejectedLine`s as JSON lines. `digest` is the same
+    whenever the hour's bytes are the same, whatever Amplitude called its files and in
+    whatever order they came. Times are UTC.
+    """
+
+    project_id: int
+    hour: datetime
+    status: Literal["loaded", "empty"]
+    files: tuple[HourFile, ...]
+    rejected_file: HourFile | None
+    bytes: int
+    lines: int
+    rejected_lines: int
+    digest: str
+    fetched_at: datetime
+
+
+def hours_in(zip_path: Path, project_id: int, asked: HourRange) -> dict[datetime, list[Member]]:
+    """List the members of each hour that was asked for; an hour without members has none.
+
+    Raises ProjectError when all members are another project's, and ArchiveError when the file is
+    no zip or a member's name fits no hour that was asked for.
+    """
+    hours: dict[datetime, list[Member]] = {hour: [] for hour in asked}
+    with _opened(zip_path, asked) as archive:
+        infos = [info for info in archive.infolist() if info.filename != f"{project_id}/"]
+    names = [_MEMBER.fullmatch(info.filename) for info in infos]
+    others = {name["app"] for name in names if name is not None and name["app"] == name["folder"]}
+    if len(others) == 1 and all(names) and str(project_id) not in others:
+        raise ProjectError(
+            asked,
+            f"the keys belong to project {others.pop()}, but AMPLITUDE_PROJECT_ID is {project_id}",
+        )
+    for info, name in zip(infos, names, strict=True):
+        hour = _hour_of(name, project_id)
+        if hour is None or hour not in hours:
+            raise ArchiveError(
+                asked, f"the zip holds {info.filename[:200]!r}, which was not asked for"
+            )
+        assert name is not None
+        hours[hour].append(Member(info.filename, int(name["part"]), info.compress_size))
+    return hours
+
+
+def unpack_hour(job: HourJob) -> HourFiles:
+    """Bring an hour's members into its folder as files named by their digest, each line checked.
+
+    Raises ArchiveError when a member is damaged, doubled or over the limits, and DiskError. What
+    is in the folder then is of no use, and harms nothing.
+    """
+    return _assembled(job, [unpack_member(job, member) for member in _singles(job)])
+
+
+def unpack_all(
+    jobs: Iterable[HourJob], workers: int
+) -> Iterator[tuple[HourJob, HourFiles | ExportError]]:
+    """Unpack hours side by side, and yield each with its files or its error as it finishes.
+
+    Raises DiskError.
+    """
+    with ThreadPoolExecutor(workers, thread_name_prefix="archive") as pool:
+        futures = {pool.submit(unpack_hour, job): job for job in jobs}
+        try:
+            for future in as_completed(futures):
+                job = futures[future]
+                try:
+                    yield job, future.result()
+                except ExportError as error:
+                    yield job, error
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def read_rejected(folder: Path, files: HourFiles) -> Iterator[RejectedLine]:
+    """Yield the rejected lines of an hour whose files are in `folder`."""
+    if files.rejected_file is not None:
+        for line in _lines_of(folder / files.rejected_file.name):
+            yield RejectedLine(**orjson.loads(line))
+
+
+def uuids_of(folder: Path, files: HourFiles) -> set[str]:
+    """Return the uuids of all events of an hour whose files are in `folder`."""
+    return {
+        str(orjson.loads(line).get("uuid"))
+        for file in files.files
+        for line in _lines_of(folder / file.name)
+    }
+
+
+@dataclass(frozen=True)
+class UnpackedMember:
+    """A member's lines: those kept in `file`, those not in `rejected`; either may be absent.
+
+    `rejected_digest` depends on the rejected lines alone, and not on the member's name.
+    """
+
+    file: HourFile | None
+    rejected: HourFile | None
+    rejected_digest: str
+
+
+def unpack_member(job: HourJob, member: Member) -> UnpackedMember:
+    """Unpack one member of an hour. Raises as `unpack_hour` does."""
+    assert job.zip_path is not None
+    hour = HourRange(job.hour, job.hour)
+    with _opened(job.zip_path, hour) as archive, _damage(hour, member):
+        passed = _pass_through(archive, job, member)
+        return passed or _rewrite(archive, job, member)
+
+
+def _pass_through(archive: zipfile.ZipFile, job: HourJob, member: Member) -> UnpackedMember | None:
+    """Copy a member as it is, or return None when it has a line that must not be in the copy."""
+    lines = 0
+    with archive.open(member.name) as packed, PartFile(job.folder) as part:
+        for line in _unpacked(packed, member, job.limits, part.write):
+            if fault_of(line) is not None:
+                return None
+            lines += 1
+        if not lines:
+            return UnpackedMember(None, None, "")
+        name = f"{part.sha256}.json.gz"
+        part.publish(name)
+        file = HourFile(name, member.name, part.bytes, lines, part.sha256)
+        return UnpackedMember(file, None, "")
+
+
+def _rewrite(archive: zipfile.ZipFile, job: HourJob, member: Member) -> UnpackedMember:
+    """Copy the good lines of a member to one file and the bad ones to another."""
+    kept = rejected = 0
+    digest = hashlib.sha256()
+    with (
+        archive.open(member.name) as packed,
+        PartFile(job.folder) as good_part,
+        PartFile(job.folder) as bad_part,
+    ):
+        with _GzipWriter(good_part) as good, _GzipWriter(bad_part) as bad:
+            for number, line in enumerate(_unpacked(packed, member, job.limits), start=1):
+                fault = fault_of(line)
+                if fault is None:
+                    good.write(line + b"\n")
+                    kept += 1
+                elif line.strip(_BLANK):
+                    bad.write(_rejected_record(member, number, fault, line))
+                    digest.update(b"%d:%d:" % (number, len(line)) + line)
+                    rejected += 1
+        return UnpackedMember(
+            _published(good_part, member, kept),
+            _published(bad_part, member, rejected),
+            digest.hexdigest() if rejected else "",
+        )
+
+
+def fault_of(line: bytes) -> str | None:
+    """Say why a line is not a JSON object, or return None when it is one.
+
+    orjson takes JSON as RFC 8259 has it and nothing else: no NaN, no control characters, only
+    UTF-8. It also refuses what nests deeper than about a thousand, and numbers beyond a double.
+    """
+    try:
+        event = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        return "not JSON: " + str(error)
+    return None if isinstance(event, dict) else "not a JSON object"
+
+
+def _lines_of(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        yield from _lines(_gunzip(file))
+
+
+def _unpacked(
+    packed: IO[bytes],
+    member: Member,
+    limits: ArchiveLimits,
+    copy: Callable[[bytes], object] | None = None,
+) -> Iterator[bytes]:
+    """Yield a member's lines within the limits, handing its bytes as they are to `copy`."""
+    read = unpacked = 0
+
+    def take(data: bytes) -> None:
+        nonlocal read
+        read += len(data)
+        if copy is not None:
+            copy(data)
+
+    def bounded() -> Iterator[bytes]:
+        nonlocal unpacked
+        for piece in _gunzip(packed, take):
+            unpacked += len(piece)
+            # Both layers can be a bomb: the zip's deflate, and the gzip inside it.
+            if not limits.allow(max(unpacked, read), member.zip_bytes):
+                raise _DamageError(f"its {member.zip_bytes} bytes unpack to more than the limit")
+            yield piece
+
+    return _lines(bounded(), limits.max_line_bytes)
+
+
+def _gunzip(packed: IO[bytes], take: Callable[[bytes], object] = len) -> Iterator[bytes]:
+    """Yield a gzip stream's content in bounded pieces, handing to `take` what it reads.
+
+    Concatenated gzip is one stream. Anything else between or after is an error: other readers,
+    DuckDB among them, do not take the zero padding that Python's own gzip does.
+    """
+    inflater = isal_zlib.decompressobj(wbits=_GZIP)
+    while data := packed.read(_CHUNK_BYTES):
+        take(data)
+        while data:
+            if inflater.eof:
+                inflater = isal_zlib.decompressobj(wbits=_GZIP)
+            yield inflater.decompress(data, _CHUNK_BYTES)
+            data = inflater.unused_data if inflater.eof else inflater.unconsumed_tail
+    if not inflater.eof:
+        raise _DamageError("the gzip stream ends too early")
+
+
+def _lines(pieces: Iterable[bytes], longest: int | None = None) -> Iterator[bytes]:
+    r"""Split on `\n`, which is the only line end there is: values hold U+2028 and U+0085."""
+    rest: list[bytes] = []
+    held = 0
+    for piece in pieces:
+        first, *others = piece.split(b"\n")
+        rest.append(first)
+        held += len(first)
+        if longest is not None and held > longest:
+            raise _DamageError(f"a line is over the limit of {longest} bytes")
+        if others:
+            yield b"".join(rest)
+            yield from others[:-1]
+            rest, held = [others[-1]], len(others[-1])
+    if last := b"".join(rest):
+        yield last
+
+
+def _assembled(job: HourJob, unpacked: list[UnpackedMember]) -> HourFiles:
+    """Put an hour's members together: distinct files, one file of rejected lines, the digest."""
+    files = _distinct(job, [member.file for member in unpacked if member.file])
+    bad = [member.rejected for member in unpacked if member.rejected]
+    rejected = _joined(job, bad) if bad else None
+    rejected_lines = rejected.lines if rejected else 0
+    parts = [file.sha256 for file in files] + [u.rejected_digest for u in unpacked if u.rejected]
+    kept = files + ([rejected] if rejected else [])
+    return HourFiles(
+        project_id=job.project_id,
+        hour=job.hour,
+        status="loaded" if kept else "empty",
+        files=tuple(files),
+        rejected_file=rejected,
+        bytes=sum(file.bytes for file in files),
+        lines=sum(file.lines for file in kept),
+        rejected_lines=rejected_lines,
+        digest=hashlib.sha256("\n".join(sorted(parts)).encode()).hexdigest(),
+        fetched_at=job.fetched_at,
+    )
+
+
+def _singles(job: HourJob) -> tuple[Member, ...]:
+    """Return the job's members, of which no two may be the same part."""
+    if len({member.part for member in job.members}) < len(job.members):
+        raise ArchiveError(
+            HourRange(job.hour, job.hour), "the zip holds two members for the same part"
+        )
+    return job.members
+
+
+def _distinct(job: HourJob, files: list[HourFile]) -> list[HourFile]:
+    """Sort files by digest, and make files with the same bytes differ by an empty gzip member.
+
+    Two parts with the same bytes are twice the lines, and each must be an object of its own.
+    """
+    distinct: dict[str, HourFile] = {}
+    for original in sorted(files, key=lambda file: (file.sha256, file.member)):
+        file = original
+        while file.sha256 in distinct:
+            file = _with_empty_member(job, file)
+        distinct[file.sha256] = file
+    return list(distinct.values())
+
+
+def _with_empty_member(job: HourJob, file: HourFile) -> HourFile:
+    with PartFile(job.folder) as part, (job.folder / file.name).open("rb") as original:
+        while data := original.read(_CHUNK_BYTES):
+            part.write(data)
+        part.write(isal_zlib.compress(b"", wbits=_GZIP))
+        return _published_as(part, file.member, file.lines)
+
+
+def _joined(job: HourJob, files: list[HourFile]) -> HourFile:
+    """Put the members' rejected lines in one file: gzip files after each other are one."""
+    with PartFile(job.folder) as part:
+        for file in sorted(files, key=lambda file: file.sha256):
+            with (job.folder / file.name).open("rb") as source:
+                while data := source.read(_CHUNK_BYTES):
+                    part.write(data)
+        return _published_as(part, "", sum(file.lines for file in files))
+
+
+def _published(part: PartFile, member: Member, lines: int) -> HourFile | None:
+    return _published_as(part, member.name, lines) if lines else None
+
+
+def _published_as(part: PartFile, member: str, lines: int) -> HourFile:
+    name = f"{part.sha256}.json.gz"
+    part.publish(name)
+    return HourFile(name, member, part.bytes, lines, part.sha256)
+
+
+def _rejected_record(member: Member, number: int, reason: str, line: bytes) -> bytes:
+    text = line.decode("utf-8", "backslashreplace")
+    record = {"member": member.name, "line_number": number, "reason": reason, "line": text}
+    return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
+
+
+class _GzipWriter:
+    """Writes gzip without a time or a name in its header: the same lines are the same bytes."""
+
+    def __init__(self, part: PartFile) -> None:
+        self._part = part
+        self._deflater = isal_zlib.compressobj(wbits=_GZIP)
+
+    def __enter__(self) -> "_GzipWriter":
+        return self
+
+    def write(self, data: bytes) -> None:
+        if packed := self._deflater.compress(data):
+            self._part.write(packed)
+
+    def __exit__(self, *failure: object) -> None:
+        self._part.write(self._deflater.flush())
+
+
+def _hour_of(name: re.Match[str] | None, project_id: int) -> datetime | None:
+    if name is None or not name["folder"] == name["app"] == str(project_id):
+        return None
+    try:
+        day = datetime.strptime(name["day"], "%Y-%m-%d").replace(tzinfo=UTC)
+        return day.replace(hour=int(name["hour"]))
+    except ValueError:
+        return None
+
+
+class _DamageError(Exception):
+    """What is wrong inside a member."""
+
+
+@contextmanager
+def _opened(zip_path: Path, hours: HourRange) -> Iterator[zipfile.ZipFile]:
+    try:
+        archive = zipfile.ZipFile(zip_path)
+    except (zipfile.BadZipFile, OSError, ValueError) as error:
+        raise ArchiveError(hours, f"{zip_path.name} is not a whole zip: {error}") from error
+    with archive:
+        yield archive
+
+
+@contextmanager
+def _damage(hour: HourRange, member: Member) -> Iterator[None]:
+    """Turn everything that a damaged member makes the libraries raise into ArchiveError."""
+    try:
+        yield
+    except (ArchiveError, DiskError):
+        raise
+    # isal's stub has its error class as an instance.
+    except (  # type: ignore[misc]
+        _DamageError,
+        isal_zlib.error,
+        zlib.error,
+        zipfile.BadZipFile,
+        EOFError,
+        OSError,
+        RuntimeError,  # an encrypted member, or a compression that zipfile does not know
+    ) as error:
+        raise ArchiveError(hour, f"{member.name} is damaged: {error}") from error

@@ -1,0 +1,86 @@
+"""Files that are there whole or not at all: written under a temporary name, then renamed."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from uuid import uuid4
+
+from amplitude_assets.export.errors import DiskError
+
+PART_SUFFIX = ".part"
+
+
+class PartFile:
+    """A file under a temporary name in `folder`, which is made if need be.
+
+    It knows its size and sha256 as it grows. Used in a `with` block: what was not published by
+    its end is removed. Every method raises DiskError when the disk says no.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Open an empty file whose name no other process chooses."""
+        self._folder = folder
+        self._sha256 = hashlib.sha256()
+        self.bytes = 0
+        self.path = folder / f".{uuid4().hex}{PART_SUFFIX}"
+        with disk_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            self._file = self.path.open("xb")
+
+    def __enter__(self) -> "PartFile":
+        """Return the file itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the file, and remove it if it was not published."""
+        self._file.close()
+        self.path.unlink(missing_ok=True)
+
+    @property
+    def sha256(self) -> str:
+        """Return the digest of what was written so far, in hexadecimal."""
+        return self._sha256.hexdigest()
+
+    def write(self, data: bytes) -> int:
+        """Add bytes to the end."""
+        with disk_errors(self._folder):
+            self._file.write(data)
+        self._sha256.update(data)
+        self.bytes += len(data)
+        return len(data)
+
+    def flush(self) -> None:
+        """Hand over to the system what is still in this process, so that others can read it."""
+        with disk_errors(self._folder):
+            self._file.flush()
+
+    def publish(self, name: str, *, durable: bool = False) -> Path:
+        """Give the file its name, in place of one that has it already, and return its path.
+
+        A `durable` file is on the disk before its name is, so a power cut leaves no torn one.
+        """
+        final = self._folder / name
+        with disk_errors(self._folder):
+            self._file.flush()
+            if durable:
+                os.fsync(self._file.fileno())
+            self._file.close()
+            self.path.replace(final)
+        return final
+
+
+@contextmanager
+def disk_errors(folder: Path) -> Iterator[None]:
+    """Turn the system's refusals in a block that writes in `folder` into DiskError."""
+    try:
+        yield
+    except OSError as error:
+        raise DiskError(folder, error.strerror or type(error).__name__) from error

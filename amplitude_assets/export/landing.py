@@ -1,0 +1,299 @@
+"""The landing area: what has arrived from Amplitude and is on its way to the lake.
+
+    {root}/{project_id}/zips/{first}--{last}--{sha12}.zip
+    {root}/{project_id}/hours/{hour}/delivery.json      which zip holds the hour, or that none does
+    {root}/{project_id}/hours/{hour}/files.json         the hour's files, written after them
+    {root}/{project_id}/hours/{hour}/{sha256}.json.gz
+
+It is a working area: the lake is the truth, and what is here can be fetched again. Names are made
+of hours and digests, and every file is renamed into place, so two processes at the same hours
+only ever replace a thing by its like.
+"""
+
+import hashlib
+import shutil
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from amplitude_assets.export.archive import (
+    ArchiveLimits,
+    HourFiles,
+    HourJob,
+    Member,
+    hours_in,
+    unpack_all,
+)
+from amplitude_assets.export.client import Delivery
+from amplitude_assets.export.errors import ExportError, LandingError
+from amplitude_assets.export.files import PART_SUFFIX, PartFile, disk_errors
+from amplitude_assets.hours import HourRange, format_hour
+
+_DELIVERY = "delivery.json"
+_FILES = "files.json"
+_TRASH = ".trash-"
+_LEFTOVER_AGE = timedelta(days=1)
+
+
+class DeliveryRecord(BaseModel):
+    """What arrived for one hour: `zip` is the file in `zips`, or None when there was no data (404).
+
+    `hours` is the range that was asked for in `attempts` requests, `fetched_at` when (all UTC).
+    `attempt_id` names the run that asked, so that its retry asks only for what is missing.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    project_id: int
+    hour: datetime
+    hours: HourRange
+    zip: str | None
+    bytes: int
+    sha256: str | None
+    fetched_at: datetime
+    attempts: int
+    attempt_id: str
+
+
+_HOUR_FILES = TypeAdapter(HourFiles)
+
+
+class Landing:
+    """One project's landing area. Safe to use from many threads and processes."""
+
+    def __init__(self, root: Path, project_id: int) -> None:
+        """Use the landing area under `root`, `DATA_DIR/landing`; folders are made when needed."""
+        self.project_id = project_id
+        self._folder = root / str(project_id)
+        self.zips = self._folder / "zips"
+        self._hours = self._folder / "hours"
+
+    def hour_folder(self, hour: datetime) -> Path:
+        """Return the folder of an hour's files."""
+        return self._hours / format_hour(hour)
+
+    def record(self, delivery: Delivery, attempt_id: str) -> None:
+        """Note what arrived, for each hour of the delivery. Raises DiskError."""
+        for hour in delivery.hours:
+            record = DeliveryRecord(
+                project_id=self.project_id,
+                hour=hour,
+                hours=delivery.hours,
+                zip=delivery.path.name if delivery.path else None,
+                bytes=delivery.bytes,
+                sha256=delivery.sha256,
+                fetched_at=delivery.fetched_at,
+                attempts=delivery.attempts,
+                attempt_id=attempt_id,
+            )
+            self._write(hour, _DELIVERY, record.model_dump_json(indent=2).encode())
+
+    def delivery_of(self, hour: datetime) -> DeliveryRecord:
+        """Return what arrived for an hour. Raises LandingError when nothing did, or it is gone."""
+        try:
+            text = (self.hour_folder(hour) / _DELIVERY).read_bytes()
+            delivery = DeliveryRecord.model_validate_json(text)
+        except FileNotFoundError:
+            raise self._missing(hour, "raw_export_zip", "it is not in the landing area") from None
+        except (OSError, ValidationError) as error:
+            raise self._missing(hour, "raw_export_zip", "its record cannot be read") from error
+        if delivery.zip is not None and (
+            _size(self.zips / delivery.zip) != delivery.bytes
+            or Path(delivery.zip).name != delivery.zip
+        ):
+            raise self._missing(hour, "raw_export_zip", f"{delivery.zip} is gone or cut")
+        return delivery
+
+    def has_delivery(self, hour: datetime, attempt_id: str) -> bool:
+        """Say whether the run of `attempt_id` has brought the hour already."""
+        try:
+            return self.delivery_of(hour).attempt_id == attempt_id
+        except LandingError:
+            return False
+
+    def unpack(
+        self,
+        hours: Iterable[datetime],
+        *,
+        workers: int,
+        limits: ArchiveLimits | None = None,
+    ) -> Iterator[tuple[datetime, HourFiles | ExportError]]:
+        """Unpack what arrived for these hours, and yield each as it is done and recorded.
+
+        An hour comes with its files, or with the error that it failed with. Raises DiskError.
+        """
+        jobs: list[HourJob] = []
+        for hour, found in self._jobs(hours, limits or ArchiveLimits()):
+            if isinstance(found, ExportError):
+                yield hour, found
+            else:
+                jobs.append(found)
+        for job, result in unpack_all(jobs, workers):
+            if isinstance(result, HourFiles):
+                self.write_hour(result)
+            yield job.hour, result
+
+    def write_hour(self, files: HourFiles) -> None:
+        """Record an hour's files, which are in its folder already. Raises DiskError."""
+        self._write(files.hour, _FILES, _HOUR_FILES.dump_json(files, indent=2))
+
+    def files_of(self, hour: datetime) -> HourFiles:
+        """Return an hour's files. Raises LandingError when there are none, or some are gone."""
+        folder = self.hour_folder(hour)
+        try:
+            files = _HOUR_FILES.validate_json((folder / _FILES).read_bytes())
+        except FileNotFoundError:
+            raise self._missing(hour, "hourly_json_files", "it is not unpacked") from None
+        except (OSError, ValidationError) as error:
+            raise self._missing(hour, "hourly_json_files", "its record cannot be read") from error
+        for file in (*files.files, *([files.rejected_file] if files.rejected_file else [])):
+            if Path(file.name).name != file.name or _size(folder / file.name) != file.bytes:
+                raise self._missing(hour, "hourly_json_files", f"{file.name} is gone or cut")
+        return files
+
+    def clear(self, hours: Iterable[datetime]) -> None:
+        """Remove all that is here for these hours, and zips that no other hour needs."""
+        zips = set()
+        for hour in hours:
+            record = _recorded_delivery(self.hour_folder(hour))
+            if record is not None and record.zip is not None:
+                zips.add(record.zip)
+            self._remove_folder(self.hour_folder(hour))
+        for name in zips - self._zips_in_use():
+            self._remove_file(self.zips / name)
+
+    def sweep(self, keep_after: datetime) -> None:
+        """Remove hours and zips last touched before `keep_after`, and what crashes left behind.
+
+        A zip that a remaining hour points to stays, whatever its age.
+        """
+        for folder in _entries(self._hours):
+            if _touched(folder) < keep_after:
+                self._remove_folder(folder)
+        in_use = self._zips_in_use()
+        for path in _entries(self.zips):
+            if path.suffix == ".zip" and path.name not in in_use and _modified(path) < keep_after:
+                self._remove_file(path)
+        self._remove_leftovers()
+
+    def _jobs(
+        self, hours: Iterable[datetime], limits: ArchiveLimits
+    ) -> Iterator[tuple[datetime, HourJob | ExportError]]:
+        """Find each hour's members, opening every zip once."""
+        by_zip: dict[str | None, list[DeliveryRecord]] = defaultdict(list)
+        for hour in hours:
+            try:
+                delivery = self.delivery_of(hour)
+            except LandingError as error:
+                yield hour, error
+            else:
+                by_zip[delivery.zip].append(delivery)
+        for deliveries in by_zip.values():
+            try:
+                members = self._members(deliveries[0])
+            except ExportError as error:
+                for delivery in deliveries:
+                    alone = HourRange(delivery.hour, delivery.hour)
+                    yield delivery.hour, type(error)(alone, error.message)
+            else:
+                for delivery in deliveries:
+                    yield delivery.hour, self._job(delivery, members[delivery.hour], limits)
+
+    def _members(self, delivery: DeliveryRecord) -> dict[datetime, list[Member]]:
+        """List the members of a delivery's zip, once it is known to be the zip that arrived."""
+        if delivery.zip is None:
+            return defaultdict(list)
+        path = self.zips / delivery.zip
+        with path.open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != delivery.sha256:
+                raise self._missing(
+                    delivery.hour, "raw_export_zip", f"{delivery.zip} is not what arrived"
+                )
+        return hours_in(path, self.project_id, delivery.hours)
+
+    def _job(
+        self, delivery: DeliveryRecord, members: list[Member], limits: ArchiveLimits
+    ) -> HourJob:
+        return HourJob(
+            project_id=self.project_id,
+            hour=delivery.hour,
+            zip_path=self.zips / delivery.zip if delivery.zip else None,
+            members=tuple(members),
+            folder=self.hour_folder(delivery.hour),
+            fetched_at=delivery.fetched_at,
+            limits=limits,
+        )
+
+    def _write(self, hour: datetime, name: str, data: bytes) -> None:
+        with PartFile(self.hour_folder(hour)) as part:
+            part.write(data)
+            part.publish(name)
+
+    def _missing(self, hour: datetime, asset: str, why: str) -> LandingError:
+        return LandingError(
+            HourRange(hour, hour), f"{why}; materialise {asset} for {format_hour(hour)} first"
+        )
+
+    def _zips_in_use(self) -> set[str]:
+        records = (_recorded_delivery(folder) for folder in _entries(self._hours))
+        return {record.zip for record in records if record and record.zip}
+
+    def _remove_folder(self, folder: Path) -> None:
+        """Remove an hour's folder in one step, as others see it."""
+        trash = folder.with_name(f"{_TRASH}{uuid4().hex}")
+        with disk_errors(self._folder), suppress(FileNotFoundError):
+            folder.rename(trash)
+            shutil.rmtree(trash)
+
+    def _remove_file(self, path: Path) -> None:
+        with disk_errors(self._folder):
+            path.unlink(missing_ok=True)
+
+    def _remove_leftovers(self) -> None:
+        """Remove temporary files and folders of processes that are long gone."""
+        long_ago = datetime.now(UTC) - _LEFTOVER_AGE
+        for folder in _entries(self._hours):
+            if folder.name.startswith(_TRASH):
+                shutil.rmtree(folder, ignore_errors=True)
+        for folder in (self.zips, *_entries(self._hours)):
+            for path in _entries(folder):
+                if path.suffix == PART_SUFFIX and _modified(path) < long_ago:
+                    self._remove_file(path)
+
+
+def _recorded_delivery(folder: Path) -> DeliveryRecord | None:
+    """Return the delivery that an hour's folder records, if it can be read."""
+    try:
+        return DeliveryRecord.model_validate_json((folder / _DELIVERY).read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+def _entries(folder: Path) -> list[Path]:
+    return list(folder.iterdir()) if folder.is_dir() else []
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None
+
+
+def _modified(path: Path) -> datetime:
+    """Return when a path was last written; one that is gone counts as just written."""
+    try:
+        return datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    except FileNotFoundError:
+        return datetime.now(UTC)
+
+
+def _touched(folder: Path) -> datetime:
+    """Return when an hour's folder, or one of its records, was last written."""
+    paths = [folder, folder / _DELIVERY, folder / _FILES]
+    return max((_modified(path) for path in paths if path.exists()), default=datetime.now(UTC))
