@@ -1,0 +1,17 @@
+"""A stand-in for Amplitude's Export API, and the endless world of events that it serves."""
+
+from amplitude_assets.emulator.api import API_KEY, SECRET_KEY
+from amplitude_assets.emulator.server import Emulator, Request, serve
+from amplitude_assets.emulator.world import PROJECT_ID, Member, World, WorldSettings
+
+__all__ = [
+    "API_KEY",
+    "PROJECT_ID",
+    "SECRET_KEY",
+    "Emulator",
+    "Member",
+    "Request",
+    "World",
+    "WorldSettings",
+    "serve",
+]

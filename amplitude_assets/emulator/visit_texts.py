@@ -1,0 +1,327 @@
+"""What every row of a visit has in common, as JSON text written once a visit."""
+
+import json
+from enum import IntEnum
+
+import numpy as np
+
+from amplitude_assets.emulator.devices import device_text, is_segment, server_text
+from amplitude_assets.emulator.noise import I64, U64, Mask, below, bits, uniform
+from amplitude_assets.emulator.people import IOS, WEB, People, amplitude_ids
+from amplitude_assets.emulator.places import PLACES
+from amplitude_assets.emulator.releases import (
+    THEME_CASES_SINCE,
+    experiments,
+    release_at,
+)
+from amplitude_assets.emulator.scripts import Pool
+from amplitude_assets.emulator.text import hexadecimal, uuids
+from amplitude_assets.emulator.visits import Visits
+
+# Columns that are null in every row: deprecated since 2023, or never seen filled.
+_NULLS = (
+    b',"adid":null,"amplitude_attribution_ids":null,"amplitude_event_type":null,"idfa":null,'
+    b'"is_attribution_event":null,"user_creation_time":null,"partner_id":null,"source_id":null,'
+    b'"sample_rate":null,"location_lat":null,"location_lng":null,"global_user_properties":null,'
+    b'"plan":{},"data_type":"event"'
+)
+# 2023-02-01T00 in hours since 1970: until then rows carried a schema number and an insert key.
+_NO_SCHEMA_SINCE = 465_336
+_NO_GROUPS = b',"groups":{},"group_properties":{}'
+_GROUP_TYPE_ID = 1042
+_PLANS = ("free", "free", "free", "plus", "team")
+_TRADES = ("Bakery", "Studio", "Garage", "Clinic", "Nursery", "Press", "& Sons", "Œuvre")
+
+_CLICK_IDS = (
+    "dclid", "fbclid", "gbraid", "gclid", "ko_click_id", "li_fat_id", "msclkid", "rtd_cid",
+    "ttclid", "twclid", "utm_content", "utm_id", "utm_term", "wbraid",
+)  # fmt: skip
+_SOURCES = (
+    ("EMPTY", "EMPTY", "EMPTY", "EMPTY"),
+    ("EMPTY", "EMPTY", "EMPTY", "www.google.com"),
+    ("google", "cpc", "Brand | always on", "www.google.com"),
+    ("newsletter", "email", "spring_2", "EMPTY"),
+    ("instagram", "social", "reels “home”", "l.instagram.com"),
+    ("partner", "referral", "EMPTY", "blog.example.org"),
+)
+
+
+class State(IntEnum):
+    """What a row knows of the person: the position of its text in `VisitTexts.identities`."""
+
+    ANONYMOUS = 0
+    SIGNING = 1
+    KNOWN = 2
+    UNNAMED = 3
+    FIRST = 4
+
+
+class VisitTexts:
+    """The texts of some visits: `identities` by visit and State, `rest` by visit; `release` as a number."""
+
+    def __init__(self, visits: Visits, people: People, project_id: int) -> None:
+        self.is_server: Mask = visits.pool == Pool.SERVER
+        # Web pages are always the newest release; apps are updated when their owners get round to it.
+        behind = below(visits.device, "behind", 4) * (visits.platform != WEB)
+        self.release: I64 = np.maximum(release_at(visits.start_hour) - behind, 0)
+        habit = below(visits.device, "habit", 1 << 20)
+        self.is_segment: Mask = is_segment(visits.platform, habit) & ~self.is_server
+        self.identities = _identities(visits, people)
+        self.rest = [
+            b"".join(pieces)
+            for pieces in zip(
+                _sessions(visits, self.is_server),
+                _device_ids(visits, people, self.is_server),
+                _devices(visits, people, self.release, habit, self.is_server),
+                _places(visits, people, self.is_server),
+                _constants(visits, project_id),
+                _groups(visits, people),
+                _user_properties(visits, people, self.release),
+                strict=True,
+            )
+        ]
+
+
+def json_text(value: object) -> bytes:
+    """A value as compact JSON in UTF-8."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _identities(visits: Visits, people: People) -> list[tuple[bytes, ...]]:
+    """The columns amplitude_id, user_id and data of each visit in each State."""
+    own = amplitude_ids(people.number, 0)
+    anonymous = np.where(visits.is_second_device, amplitude_ids(people.number, 1), own)
+    return [
+        _states(own_id, anonymous_id, user, merges, path, groups)
+        for own_id, anonymous_id, user, merges, path, groups in zip(
+            own.tolist(),
+            anonymous.tolist(),
+            _user_ids(people),
+            visits.merges.tolist(),
+            np.where(people.is_business, b"/batch", b"/2/httpapi").tolist(),
+            _group_ids(visits, people),
+            strict=True,
+        )
+    ]
+
+
+def _states(
+    own_id: int, anonymous_id: int, user: bytes, merges: bool, path: bytes, groups: bytes
+) -> tuple[bytes, ...]:
+    """One text a State. At the step that merges, the row still has the id that is absorbed."""
+    data = b'"path":"%b","user_properties_updated":true,"group_first_event":{},"group_ids":%b}'
+    data %= (path, groups)
+    row = b',"amplitude_id":%d,"user_id":%b,"data":{%b%b'
+    signing_id = anonymous_id if merges else own_id
+    merged = b'"merged_amplitude_id":%d,' % own_id if merges else b""
+    return (
+        row % (anonymous_id, b"null", b"", data),
+        row % (signing_id, user, merged, data),
+        row % (own_id, user, b"", data),
+        row % (own_id, b"null", b"", data),
+        row % (anonymous_id, b"null", b'"first_event":true,', data),
+    )
+
+
+def _user_ids(people: People) -> list[bytes]:
+    """Each person's user_id: case-sensitive, and an e-mail address for some."""
+    form = below(people.key, "user id", 20)
+    high, low = bits(people.key, "user high"), bits(people.key, "user low")
+    uuid_texts = [bytes(row).decode() for row in uuids(high, low)]
+    return [
+        b'"u-%08d"' % number
+        if at < 12
+        else (b'"Person.%d@Example.com"' % number if at < 16 else b'"%b"' % uuid.encode())
+        for at, number, uuid in zip(form.tolist(), people.number.tolist(), uuid_texts, strict=True)
+    ]
+
+
+def _sessions(visits: Visits, is_server: Mask) -> list[bytes]:
+    """The session's id: the start by the device's clock in ms, -1 outside of any session."""
+    outside = is_server | (visits.pool == Pool.BACKGROUND)
+    session = np.where(outside, -1, visits.start_ms - visits.clock_error_ms)
+    return [b',"session_id":%d' % value for value in session.tolist()]
+
+
+def _device_ids(visits: Visits, people: People, is_server: Mask) -> list[bytes]:
+    """device_id and ip_address. A server has no device: Amplitude takes a hash of the user_id."""
+    key = np.where(is_server, bits(people.key, "hashed user"), bits(visits.device, "id"))
+    texts = [bytes(row) for row in uuids(key, bits(key, "low"))]
+    host = below(visits.key, "host", 254).tolist()
+    return [
+        b',"device_id":"%b","ip_address":%b'
+        % (
+            text.upper()
+            if platform == IOS and not server
+            else text + b"R" * (platform != WEB and not server),
+            b"null" if server else b'"%b.%d"' % (_NETWORKS[at % 3], at + 1),
+        )
+        for text, platform, server, at in zip(
+            texts, visits.platform.tolist(), is_server.tolist(), host, strict=True
+        )
+    ]
+
+
+# Addresses kept for documentation (RFC 5737).
+_NETWORKS = (b"203.0.113", b"198.51.100", b"192.0.2")
+
+
+def _devices(
+    visits: Visits, people: People, release: I64, habit: I64, is_server: Mask
+) -> list[bytes]:
+    server = b"," + server_text()
+    started = np.minimum(release, release_at(people.join_hour))
+    return [
+        server if of_server else b"," + device_text(*kind)
+        for of_server, *kind in zip(
+            is_server.tolist(),
+            visits.platform.tolist(),
+            habit.tolist(),
+            release.tolist(),
+            started.tolist(),
+            strict=True,
+        )
+    ]
+
+
+def _places(visits: Visits, people: People, is_server: Mask) -> list[bytes]:
+    where = np.where(is_server, len(PLACES), people.place)
+    return [_PLACE_TEXTS[at] for at in where.tolist()]
+
+
+_PLACE_TEXTS = [
+    b","
+    + json_text(
+        {
+            "country": p.country,
+            "region": p.region,
+            "city": p.city,
+            "dma": p.dma,
+            "language": p.language,
+        }
+    )[1:-1]
+    for p in PLACES
+] + [b',"country":null,"region":null,"city":null,"dma":null,"language":null']
+
+
+def _constants(visits: Visits, project_id: int) -> list[bytes]:
+    """Columns that are the same in every row, but for the schema number that rows once carried."""
+    app = b',"app":%d' % project_id
+    new = app + _NULLS + b',"$schema":null,"$insert_key":null'
+    old = app + _NULLS + b',"$schema":13,"$insert_key":"%b#422"'
+    digits = [bytes(row) for row in hexadecimal(bits(visits.key, "insert key"))]
+    return [
+        new if hour >= _NO_SCHEMA_SINCE else old % text
+        for hour, text in zip(visits.start_hour.tolist(), digits, strict=True)
+    ]
+
+
+def _company_name(company: int) -> str:
+    return f"{_TRADES[company % len(_TRADES)]} {company}"
+
+
+def _groups(visits: Visits, people: People) -> list[bytes]:
+    """groups and group_properties of people who come on behalf of a company."""
+    texts = []
+    for is_business, company in zip(
+        _in_company(visits, people), people.company.tolist(), strict=True
+    ):
+        if not is_business:
+            texts.append(_NO_GROUPS)
+            continue
+        name = _company_name(company)
+        said = {"plan": _PLANS[company % 5], "seats": company % 90 + 1, "trial?": company % 7 == 0}
+        texts.append(
+            b',"groups":%b,"group_properties":%b'
+            % (json_text({"company": [name]}), json_text({"company": {name: said}}))
+        )
+    return texts
+
+
+def _group_ids(visits: Visits, people: People) -> list[bytes]:
+    return [
+        b'{"%d":[%d]}' % (_GROUP_TYPE_ID, 2_300_000_000 + company) if is_business else b"{}"
+        for is_business, company in zip(
+            _in_company(visits, people), people.company.tolist(), strict=True
+        )
+    ]
+
+
+def _in_company(visits: Visits, people: People) -> list[bool]:
+    """Whether a visit is made for a company: business people, once they have an account."""
+    in_company: list[bool] = (people.is_business & (visits.signs_at < 0)).tolist()
+    return in_company
+
+
+def _user_properties(visits: Visits, people: People, release: I64) -> list[bytes]:
+    """user_properties and paying, as they are during the visit."""
+    days = (visits.start_hour - people.join_hour) // 24
+    plan = below(people.key, "plan", len(_PLANS))
+    is_paying = people.is_spender & (visits.signs_at < 0) & (days >= 2)
+    source = below(people.key, "source", len(_SOURCES))
+    # Other places send nothing but what the newest campaign says: the value changes from visit to visit.
+    latest = np.where(
+        uniform(visits.key, "campaign") < 0.3, below(visits.key, "latest", len(_SOURCES)), 0
+    )
+    is_web = (visits.platform == WEB) & (visits.pool != Pool.SERVER)
+    return [
+        b',"user_properties":{%b%b},"paying":%b'
+        % (
+            _web_sources(first, last)
+            if web
+            else b'"app_theme":"%b",' % (b"light", b"dark")[first % 2],
+            _account(_PLANS[chosen], day, at_release, first),
+            b"true" if paying else b"null",
+        )
+        for web, first, last, chosen, day, at_release, paying in zip(
+            is_web.tolist(),
+            source.tolist(),
+            latest.tolist(),
+            plan.tolist(),
+            days.tolist(),
+            release.tolist(),
+            is_paying.tolist(),
+            strict=True,
+        )
+    ]
+
+
+def _account(plan: str, day: int, release: int, source: int) -> bytes:
+    """What the app says of the person: `days since joining` is the number that always grows."""
+    experiment = experiments(release)[-1]
+    theme = (
+        b',"Theme":"Dark","theme":"dark"' if release >= THEME_CASES_SINCE and source == 1 else b""
+    )
+    return b'"plan":"%b","days since joining":%d,"seen.%b":true,"interests":["home","%b"]%b' % (
+        plan.encode(),
+        day,
+        experiment.encode(),
+        (b"garden", b"k\xc3\xbcche")[source % 2],
+        theme,
+    )
+
+
+def _web_sources(first: int, last: int) -> bytes:
+    return _WEB_SOURCES[first * len(_SOURCES) + last]
+
+
+def _written_sources(first: int, last: int) -> bytes:
+    """The web SDK's campaign properties; it writes the word EMPTY for what is absent."""
+    properties = {f"initial_{name}": "EMPTY" for name in _CLICK_IDS}
+    source, medium, campaign, referrer = _SOURCES[first]
+    properties |= {
+        "initial_utm_source": source,
+        "initial_utm_medium": medium,
+        "initial_utm_campaign": campaign,
+        "initial_referring_domain": referrer,
+        "initial_referrer": "EMPTY" if referrer == "EMPTY" else f"https://{referrer}/",
+    }
+    if last:
+        source, medium, campaign, referrer = _SOURCES[last]
+        properties |= {"utm_source": source, "utm_medium": medium, "utm_campaign": campaign}
+    return json_text(properties)[1:-1] + b","
+
+
+_WEB_SOURCES = [
+    _written_sources(first, last) for first in range(len(_SOURCES)) for last in range(len(_SOURCES))
+]

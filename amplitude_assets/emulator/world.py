@@ -1,0 +1,164 @@
+"""The world that the emulator serves: any hour of it, from any year, the same each time.
+
+An hour is made by shards of some ten thousand events, so that memory does not grow with the traffic.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import numpy as np
+from isal import igzip
+
+from amplitude_assets.emulator.events import joined_up, put_off, uploaded_in
+from amplitude_assets.emulator.lines import LineWriter
+from amplitude_assets.emulator.noise import U64, below, joined, mixed, uniform
+from amplitude_assets.emulator.people import Population
+from amplitude_assets.emulator.rhythm import Rhythm
+from amplitude_assets.emulator.scripts import Pool, Scripts, write_scripts
+from amplitude_assets.emulator.visits import Calendar
+
+PROJECT_ID = 100011
+
+_EVENTS_A_SHARD = 10_000
+# Measured: visits that each person who joins will ever make, and the share of each kind among them.
+_VISITS_A_PERSON = 11.7
+_POOL_SHARES = {
+    Pool.BROWSE: 0.690,
+    Pool.BUY: 0.121,
+    Pool.SIGN_UP: 0.043,
+    Pool.SIGN_IN: 0.013,
+    Pool.WORK: 0.035,
+    Pool.BACKGROUND: 0.048,
+    Pool.SERVER: 0.050,
+}
+
+_QUIET_BY_NIGHT, _QUIET_BY_DAY = 0.035, 0.01
+
+
+@dataclass(frozen=True)
+class WorldSettings:
+    """What makes one world differ from another. `events_per_hour` is the mean over a week."""
+
+    seed: int = 1
+    events_per_hour: int = 1400
+    project_id: int = PROJECT_ID
+
+
+class Member(NamedTuple):
+    """A file of the export: its name within the archive and its gzip bytes."""
+
+    name: str
+    data: bytes
+
+
+class World:
+    """Every event of one project, by the hour in which Amplitude received it."""
+
+    def __init__(self, settings: WorldSettings = WorldSettings()) -> None:
+        self.settings = settings
+        key = mixed(np.array([settings.seed], dtype=np.uint64))
+        self._key = key
+        shards = max(1, round(settings.events_per_hour / _EVENTS_A_SHARD))
+        self._scripts = write_scripts(settings.seed)
+        joins = settings.events_per_hour / shards / _events_a_person(self._scripts)
+        rhythm = Rhythm(joins)
+        self._writer = LineWriter(settings.project_id)
+        self._shards = []
+        for shard in range(shards):
+            shard_key = joined(key, 1 + shard)
+            population = Population(shard_key, shard, shards, rhythm)
+            self._shards.append(Calendar(shard_key, population, rhythm, self._scripts, joins))
+
+    def is_quiet(self, hour: datetime) -> bool:
+        """Whether nothing at all was received in an hour; what would have been comes in the next."""
+        return self._is_quiet(hour_number(hour))
+
+    def members(self, hour: datetime) -> Iterator[Member]:
+        """The files of an hour (timezone-aware, UTC) one by one; none when the hour holds nothing.
+
+        Raises ValueError for a time without a zone or not on the hour.
+        """
+        number = hour_number(hour)
+        key = self._hour_key(number)
+        part = 0
+        for lines in self._batches(number):
+            for chunk in _chunks(lines, key, part):
+                # Part numbers have gaps and start anywhere, as in a real export.
+                part += 1 + int(below(joined(key, part), "part", 300)[0])
+                yield Member(self._name(hour, part), _compressed(chunk, part))
+
+    def lines(self, hour: datetime) -> Iterator[bytes]:
+        """The JSON lines (no newline) of all files of an hour, in order; raises as `members` does."""
+        for lines in self._batches(hour_number(hour)):
+            yield from lines
+
+    def _batches(self, hour: int) -> Iterator[list[bytes]]:
+        """The lines of an hour, shard by shard."""
+        if self._is_quiet(hour):
+            return
+        hours = [hour]
+        while self._is_quiet(hours[-1] - 1):
+            hours.append(hours[-1] - 1)
+        for shard, calendar in enumerate(self._shards):
+            lines: list[bytes] = []
+            for since in hours:
+                visits, people = calendar.delivering(since)
+                events = uploaded_in(since, visits, self._scripts)
+                if since != hour:
+                    events = put_off(events, since, hour)
+                lines += self._writer.lines(events, visits, people)
+            if lines:
+                yield _shuffled(lines, joined(self._hour_key(hour), shard))
+
+    def _is_quiet(self, hour: int) -> bool:
+        chance = _QUIET_BY_NIGHT if hour % 24 < 6 else _QUIET_BY_DAY
+        return bool(uniform(self._hour_key(hour), "quiet")[0] < chance)
+
+    def _hour_key(self, hour: int) -> U64:
+        return joined(joined(self._key, 0), hour)
+
+    def _name(self, hour: datetime, part: int) -> str:
+        """As in the Export API: the hour is not padded to two digits."""
+        app = self.settings.project_id
+        return f"{app}/{app}_{hour:%Y-%m-%d}_{hour.hour}#{part}.json.gz"
+
+
+def hour_number(hour: datetime) -> int:
+    """Hours since 1970-01-01T00 UTC. Raises ValueError for a time without a zone or not on the hour."""
+    if hour.tzinfo is None:
+        raise ValueError(f"{hour} has no time zone")
+    number, rest = divmod(hour.timestamp(), 3600)
+    if rest:
+        raise ValueError(f"{hour} is not on the hour")
+    return int(number)
+
+
+def _events_a_person(scripts: Scripts) -> float:
+    """How many events each person who joins will ever send, on average."""
+    return _VISITS_A_PERSON * sum(
+        share * scripts.mean_count(pool) for pool, share in _POOL_SHARES.items()
+    )
+
+
+def _shuffled(lines: list[bytes], key: U64) -> list[bytes]:
+    order = np.argsort(mixed(key ^ np.arange(len(lines), dtype=np.uint64)), kind="stable")
+    return [lines[at] for at in order.tolist()]
+
+
+def _chunks(lines: list[bytes], key: U64, part: int) -> Iterator[list[bytes]]:
+    """The lines cut into one to three files."""
+    count = min(1 + int(below(joined(key, part), "files", 3)[0]), len(lines))
+    for nth in range(count):
+        yield lines[len(lines) * nth // count : len(lines) * (nth + 1) // count]
+
+
+def _compressed(lines: list[bytes], part: int) -> bytes:
+    """The lines as gzip; every fifth file is two gzip streams, one after the other, as some are."""
+    streams = [lines]
+    if part % 5 == 0 and len(lines) > 1:
+        streams = [lines[: len(lines) // 2], lines[len(lines) // 2 :]]
+    return b"".join(
+        igzip.compress(b"\n".join(stream) + b"\n", compresslevel=1, mtime=0) for stream in streams
+    )
