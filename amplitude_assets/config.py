@@ -4,6 +4,7 @@ Every variable here stands in `.env.example` with its meaning. With none set, Am
 emulator, the lake is a folder and the warehouse is a DuckDB file.
 """
 
+import os
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Annotated, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+from dotenv import load_dotenv
 from pydantic import (
     BeforeValidator,
     Field,
@@ -42,10 +44,10 @@ Hour = Annotated[
 
 
 class Settings(BaseSettings):
-    """All settings of one Amplitude project. Field names are the variables' names, in lower case."""
+    """All settings of one Amplitude project. A field is named as its variable, in lower case."""
 
     model_config = SettingsConfigDict(
-        env_file=".env", env_ignore_empty=True, extra="ignore", hide_input_in_errors=True
+        env_ignore_empty=True, extra="ignore", hide_input_in_errors=True
     )
 
     # Amplitude
@@ -62,12 +64,14 @@ class Settings(BaseSettings):
     emulator_seed: int = 1
 
     # Where data goes
+    aws_region: str | None = None
     data_dir: Path = Path("data")
     lake_url: str | None = None
     warehouse: Literal["duckdb", "snowflake"] = "duckdb"
     duckdb_path: Path | None = None
     run_hours: int = Field(default=168, ge=1, le=8760)
     landing_retention_hours: int = Field(default=48, ge=0)
+    dagster_home: Path | None = None
 
     # Snowflake
     snowflake_account: str | None = None
@@ -156,6 +160,11 @@ class Settings(BaseSettings):
         return self.data_dir.expanduser().resolve()
 
     @property
+    def dagster_home_path(self) -> Path:
+        """Return the folder where Dagster keeps its state."""
+        return (self.dagster_home or self.data_path / "dagster").expanduser().resolve()
+
+    @property
     def resolved_lake_url(self) -> str:
         """Return the lake's URL, a folder under `DATA_DIR` when none is set."""
         return self.lake_url or (self.data_path / "lake").as_uri()
@@ -169,11 +178,22 @@ class Settings(BaseSettings):
 
 
 def load_settings() -> Settings:
-    """Read the settings of this process. Raises SettingsError with one line for each problem."""
+    """Read the settings of this process. Raises SettingsError with one line for each problem.
+
+    `.env` becomes part of the environment, since AWS's libraries and dbt read that themselves.
+    """
+    load_dotenv(".env")
     try:
         return Settings()
     except ValidationError as error:
         raise SettingsError("; ".join(_in_words(problem) for problem in error.errors())) from None
+
+
+def share_with_dbt(settings: Settings) -> None:
+    """Put what dbt reads from the environment there, with the defaults worked out."""
+    os.environ["DUCKDB_PATH"] = str(settings.resolved_duckdb_path)
+    os.environ["PROJECT_TIMEZONE"] = settings.project_timezone
+    os.environ["WEEK_START"] = settings.week_start
 
 
 def _in_words(problem: ErrorDetails) -> str:

@@ -1,9 +1,9 @@
 """How keys in the lake are laid out, relative to the lake's URL.
 
-    events/{project_id}/{yyyy-MM-dd}/{HH}/{sha256}.json.gz      what Amplitude sent, one object a file
-    rejected/{project_id}/{yyyy-MM-dd}/{HH}/{sha256}.json.gz    the lines that are not JSON objects
+    events/{project_id}/{yyyy-MM-dd}/{HH}/{sha256}.json.gz      what Amplitude sent, file by file
+    rejected/{project_id}/{yyyy-MM-dd}/{HH}/{sha256}.json.gz    lines that are not JSON objects
     manifests/{project_id}/{yyyy-MM-dd}/{HH}.json               commits the hour
-    merges/{project_id}/…                                       merge files of Amplitude's S3 export
+    merges/{project_id}/…                                       merge files of the S3 export
 
 Objects are named by the digest of their bytes, so they never change. No key holds a `#`, which
 Amplitude's own file names do, nor a `=`, which query engines read as a partition column.

@@ -4,14 +4,17 @@ DuckDB (`duckdb.py`) and Snowflake (`snowflake.py`) are behind this interface. E
 bronze is dbt's.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from amplitude_assets.hours import HourRange, format_hour
 from amplitude_assets.lake.manifest import Manifest
 from amplitude_assets.lake.store import Lake
+
+OnLoaded = Callable[[int, int], None]
 
 
 class WarehouseError(Exception):
@@ -24,6 +27,7 @@ class LoadError(WarehouseError):
     def __init__(self, hour: datetime, message: str) -> None:
         super().__init__(f"{format_hour(hour)}: {message}")
         self.hour = hour
+        self.message = message
 
 
 @dataclass(frozen=True)
@@ -66,12 +70,24 @@ class LoadReport:
 class Warehouse(Protocol):
     """The small interface that the assets, the checks and the command line use."""
 
-    def load(self, lake: Lake, manifests: Sequence[Manifest], load_id: str) -> LoadReport:
+    @property
+    def place(self) -> str:
+        """Return where the tables are, for people."""
+        ...
+
+    def load(
+        self,
+        lake: Lake,
+        manifests: Sequence[Manifest],
+        load_id: str,
+        on_loaded: OnLoaded = lambda _hours, _lines: None,
+    ) -> LoadReport:
         """Make bronze hold what the manifests name, replacing by the hour.
 
         Each hour's events, rejected lines and ledger row change in one transaction, and an hour
         whose digest the ledger has already is left alone. One bad hour does not take the others
-        with it. Raises WarehouseError when the warehouse itself cannot be used.
+        with it. `on_loaded` is told the hours and lines that are done, as they are.
+        Raises WarehouseError when the warehouse itself cannot be used.
         """
         ...
 
@@ -81,4 +97,12 @@ class Warehouse(Protocol):
 
     def counts(self, project_id: int, hours: HourRange) -> list[HourCounts]:
         """Count every hour of the ledger in a range through the layers, oldest first."""
+        ...
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """Return the rows of a query that both engines read, such as one over gold."""
+        ...
+
+    def exclusive(self) -> AbstractContextManager[None]:
+        """Hold the warehouse for dbt, where only one process can write at a time."""
         ...

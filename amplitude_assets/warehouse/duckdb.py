@@ -24,6 +24,7 @@ from amplitude_assets.warehouse.base import (
     LedgerRow,
     LoadError,
     LoadReport,
+    OnLoaded,
     WarehouseError,
 )
 from amplitude_assets.warehouse.lines import LineReader, ObjectError
@@ -44,7 +45,18 @@ class DuckDBWarehouse:
         self.path = path
         self._lock_seconds = lock_seconds
 
-    def load(self, lake: Lake, manifests: Sequence[Manifest], load_id: str) -> LoadReport:
+    @property
+    def place(self) -> str:
+        """See `Warehouse.place`."""
+        return str(self.path)
+
+    def load(
+        self,
+        lake: Lake,
+        manifests: Sequence[Manifest],
+        load_id: str,
+        on_loaded: OnLoaded = lambda _hours, _lines: None,
+    ) -> LoadReport:
         """See `Warehouse.load`."""
         report = LoadReport()
         if not manifests:
@@ -56,10 +68,12 @@ class DuckDBWarehouse:
             for manifest in manifests:
                 if held.get(manifest.export_hour) == (manifest.status, manifest.digest):
                     report.unchanged.append(manifest.export_hour)
+                    on_loaded(1, manifest.lines)
                 else:
                     changed.append(manifest)
             for batch in _batches(changed):
                 _load_batch(con, lake, batch, load_id, report)
+                on_loaded(len(batch), sum(manifest.lines for manifest in batch))
             con.execute("checkpoint")
         return report
 
@@ -81,6 +95,11 @@ class DuckDBWarehouse:
             script = "counts" if _has_silver(con) else "bronze_counts"
             rows = con.execute(_script(script), _range_parameters(project_id, hours)).fetchall()
         return [HourCounts(*map(_aware, row)) for row in rows]
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """See `Warehouse.query`."""
+        with self._connection() as con:
+            return con.execute(sql).fetchall()
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:

@@ -14,7 +14,7 @@ import pyarrow as pa
 from isal import isal_zlib
 
 from amplitude_assets.lake.manifest import LakeObject
-from amplitude_assets.lake.store import Lake, LakeError
+from amplitude_assets.lake.store import Lake
 
 _GZIP = 31  # zlib's window bits for a gzip header and trailer
 _BATCH_BYTES = 8 * 1024 * 1024
@@ -39,62 +39,58 @@ class ObjectError(Exception):
 class LineReader:
     """A stream of `SCHEMA` over all lines of some objects, a few objects at a time.
 
-    Memory is bounded by a handful of batches, whatever the objects hold. `error` is the
-    LakeError or ObjectError that ended the stream early: an engine that reads Arrow wraps it in
-    an error of its own.
+    Objects are read on threads, since fetching and inflating both release the GIL. Memory is
+    bounded by a handful of batches, whatever the objects hold. `error` is the LakeError or
+    ObjectError that ended the stream early: an engine that reads Arrow wraps it in its own.
     """
 
     def __init__(self, lake: Lake, objects: Sequence[LakeObject]) -> None:
+        """Prepare to read; nothing is fetched before the first batch is asked for."""
+        self._lake = lake
+        self._objects = objects
+        self._waiting: Queue[pa.RecordBatch | Exception | None] = Queue(_WAITING_BATCHES)
+        self._stop = Event()
         self.error: Exception | None = None
-        self.batches = pa.RecordBatchReader.from_batches(SCHEMA, self._read(lake, objects))
+        self.batches = pa.RecordBatchReader.from_batches(SCHEMA, self._read())
 
-    def _read(self, lake: Lake, objects: Sequence[LakeObject]) -> Iterator[pa.RecordBatch]:
-        try:
-            yield from _read_side_by_side(lake, objects)
-        except (LakeError, ObjectError) as error:
-            self.error = error
-            raise
-
-
-def _read_side_by_side(lake: Lake, objects: Sequence[LakeObject]) -> Iterator[pa.RecordBatch]:
-    """Read objects on threads, since fetching and inflating both release the GIL."""
-    waiting: Queue[pa.RecordBatch | Exception | None] = Queue(_WAITING_BATCHES)
-    stop = Event()
-
-    def hand_over(item: pa.RecordBatch | Exception | None) -> None:
-        while not stop.is_set():
+    def _read(self) -> Iterator[pa.RecordBatch]:
+        with ThreadPoolExecutor(_READERS, thread_name_prefix="lake-reader") as pool:
+            for number in range(len(self._objects)):
+                pool.submit(self._read_object, number)
             try:
-                return waiting.put(item, timeout=0.1)
+                yield from self._received()
+            finally:
+                self._stop.set()
+                pool.shutdown(cancel_futures=True)
+
+    def _received(self) -> Iterator[pa.RecordBatch]:
+        unfinished = len(self._objects)
+        while unfinished:
+            item = self._waiting.get()
+            if isinstance(item, Exception):
+                self.error = item
+                raise item
+            if item is None:
+                unfinished -= 1
+            else:
+                yield item
+
+    def _read_object(self, number: int) -> None:
+        try:
+            for batch in _object_batches(self._lake, self._objects[number], number):
+                self._hand_over(batch)
+            self._hand_over(None)
+        except Exception as error:  # noqa: BLE001 - raised again where batches are received
+            self._hand_over(error)
+
+    def _hand_over(self, item: pa.RecordBatch | Exception | None) -> None:
+        """Wait for room, but not for ever when nobody reads on."""
+        while not self._stop.is_set():
+            try:
+                self._waiting.put(item, timeout=0.1)
             except Full:
                 continue
-
-    def read(number: int) -> None:
-        try:
-            for batch in _object_batches(lake, objects[number], number):
-                hand_over(batch)
-                if stop.is_set():
-                    return
-        except Exception as error:  # noqa: BLE001 - raised again where the batches are read
-            hand_over(error)
-        else:
-            hand_over(None)
-
-    with ThreadPoolExecutor(_READERS, thread_name_prefix="lake-reader") as pool:
-        for number in range(len(objects)):
-            pool.submit(read, number)
-        try:
-            unfinished = len(objects)
-            while unfinished:
-                item = waiting.get()
-                if isinstance(item, Exception):
-                    raise item
-                if item is None:
-                    unfinished -= 1
-                else:
-                    yield item
-        finally:
-            stop.set()
-            pool.shutdown(cancel_futures=True)
+            return
 
 
 def _object_batches(lake: Lake, item: LakeObject, number: int) -> Iterator[pa.RecordBatch]:
@@ -119,7 +115,7 @@ def _object_batches(lake: Lake, item: LakeObject, number: int) -> Iterator[pa.Re
 
 
 def _whole_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Regroup pieces so that each ends with a line's end; `\\n` is the only one there is."""
+    r"""Regroup pieces so that each ends with a line's end; `\n` is the only one there is."""
     rest: list[bytes] = []
     for piece in pieces:
         cut = piece.rfind(b"\n") + 1

@@ -1,0 +1,36 @@
+# The commands of the project. Each sets up what it needs; a second call starts at once.
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || echo python3)
+BIN := .venv/bin
+
+.PHONY: demo test dev lint bench
+
+demo: .venv/runtime
+	$(BIN)/amplitude-assets run --last 72
+
+test: .venv/development
+	$(BIN)/pytest
+
+dev: .venv/runtime
+	$(BIN)/amplitude-assets dev
+
+lint: .venv/development
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/sqlfluff lint --processes 2 dbt_project/models dbt_project/tests
+
+bench: .venv/development
+	$(BIN)/python -m bench
+
+# The stamps say what the environment holds, so that nothing is installed twice. Everything an
+# install needs is in the lock, with its hash; --no-deps because the lock is complete.
+.venv/runtime: requirements.lock pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+.venv/development: requirements-dev.lock .venv/runtime
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.lock
+	touch $@

@@ -1,0 +1,107 @@
+"""The dbt models as assets: bronze's view, silver and gold, in one invocation of `dbt build`."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from dagster import (
+    AssetCheckEvaluation,
+    AssetCheckResult,
+    AssetExecutionContext,
+    AssetsDefinition,
+    AssetSpec,
+    ResourceParam,
+    RetryPolicy,
+)
+from dagster_dbt import (
+    DagsterDbtTranslator,
+    DagsterDbtTranslatorSettings,
+    DbtCliResource,
+    DbtProject,
+    dbt_assets,
+)
+from filelock import FileLock
+
+from amplitude_assets.config import Settings, share_with_dbt
+from amplitude_assets.instance import WAREHOUSE_POOL
+from amplitude_assets.progress import ProgressSink, StepProgress
+from amplitude_assets.resources import DBT_PROJECT_DIR, dbt_resource
+from amplitude_assets.warehouse.base import Warehouse
+
+
+def dbt_models_asset(settings: Settings) -> AssetsDefinition:
+    """Return one asset for each dbt model, all built by one step.
+
+    They have no partitions: an hour of uploads holds events of many dates. A run takes in every
+    load that the models have not consumed yet, however it came about.
+    """
+    project = DbtProject(
+        project_dir=DBT_PROJECT_DIR, profiles_dir=DBT_PROJECT_DIR, target=settings.warehouse
+    )
+    _prepare_manifest(project, settings)
+
+    @dbt_assets(
+        name="dbt_models",
+        manifest=project.manifest_path,
+        project=project,
+        dagster_dbt_translator=LayerTranslator(
+            DagsterDbtTranslatorSettings(enable_code_references=True)
+        ),
+        pool=WAREHOUSE_POOL,
+        retry_policy=RetryPolicy(max_retries=1, delay=10),
+    )
+    def dbt_models(
+        context: AssetExecutionContext,
+        dbt: DbtCliResource,
+        settings: ResourceParam[Settings],
+        warehouse: ResourceParam[Warehouse],
+        progress: ResourceParam[ProgressSink],
+    ) -> Iterator[Any]:
+        share_with_dbt(settings)
+        told = StepProgress(progress, "dbt", len(context.selected_output_names), parts="models")
+        build = ["build", "--exclude-resource-type", "unit_test"]
+        with warehouse.exclusive():
+            for event in dbt.cli(build, context=context).stream():
+                if not isinstance(event, AssetCheckResult | AssetCheckEvaluation):
+                    told.add(1)
+                yield event
+
+    return dbt_models
+
+
+class LayerTranslator(DagsterDbtTranslator):
+    """Puts each model in the group of its layer, which is its folder: bronze, silver or gold."""
+
+    def get_asset_spec(
+        self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None
+    ) -> AssetSpec:
+        """Return dagster-dbt's own spec, with the layer as its group and as a kind."""
+        spec = super().get_asset_spec(manifest, unique_id, project)
+        node = manifest["nodes"].get(unique_id)
+        if node is None or node["resource_type"] not in ("model", "seed"):
+            return spec
+        layer = node["config"].get("schema") or node["schema"]
+        return spec.replace_attributes(
+            group_name=layer,
+            kinds={"dbt", "view" if node["config"]["materialized"] == "view" else layer},
+            description=node["description"],
+        )
+
+
+def _prepare_manifest(project: DbtProject, settings: Settings) -> None:
+    """Let dbt parse the project when its manifest is older than what it was made from.
+
+    In production the manifest is built with the image, newer than every file, so nothing runs.
+    """
+    manifest = project.manifest_path
+    with FileLock(str(project.project_dir / ".manifest.lock")):
+        made_at = manifest.stat().st_mtime if manifest.exists() else 0.0
+        if any(path.stat().st_mtime > made_at for path in _sources(project.project_dir)):
+            share_with_dbt(settings)
+            dbt_resource(settings).cli(["parse"], target_path=manifest.parent).wait()
+
+
+def _sources(project_dir: Path) -> Iterator[Path]:
+    yield project_dir / "dbt_project.yml"
+    for folder in ("models", "macros", "seeds", "tests"):
+        yield from (path for path in (project_dir / folder).rglob("*") if path.is_file())

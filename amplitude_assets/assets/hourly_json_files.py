@@ -1,0 +1,62 @@
+"""The asset `hourly_json_files`: each hour's files out of the zips, verified line by line."""
+
+import os
+
+from dagster import AssetExecutionContext, AssetsDefinition, MaterializeResult, ResourceParam, asset
+
+from amplitude_assets.assets.hourly import (
+    HourlyOutcome,
+    HourlyRules,
+    Metadata,
+    hours_of,
+    step_progress,
+)
+from amplitude_assets.export.archive import HourFiles
+from amplitude_assets.export.landing import Landing
+from amplitude_assets.progress import ProgressSink
+
+
+def hourly_json_files_asset(rules: HourlyRules) -> AssetsDefinition:
+    """Return the asset under the rules that all hourly assets share."""
+
+    @asset(
+        deps=["raw_export_zip"],
+        group_name="export",
+        kinds={"python", "json"},
+        code_version="1",
+        **rules.arguments(),
+    )
+    def hourly_json_files(
+        context: AssetExecutionContext,
+        landing: ResourceParam[Landing],
+        progress: ResourceParam[ProgressSink],
+    ) -> MaterializeResult[None]:
+        """The hour's gzip files of JSON lines, as Amplitude sent them, each line checked.
+
+        A partition is one upload hour. A line that is not a JSON object is set aside with its file,
+        number and reason; a damaged file fails its hour alone.
+        They land in `DATA_DIR/landing`; materialising again unpacks the same zip again.
+        """
+        outcome = HourlyOutcome(context)
+        hours = hours_of(context)
+        told = step_progress(context, progress, len(hours), units="lines")
+        for hour, unpacked in landing.unpack(hours, workers=os.cpu_count() or 1):
+            if isinstance(unpacked, HourFiles):
+                outcome.done[hour] = _metadata(unpacked)
+                told.add(1, unpacked.lines)
+            else:
+                outcome.fail([hour], unpacked.message)
+                told.add(1)
+        return outcome.result()
+
+    return hourly_json_files
+
+
+def _metadata(files: HourFiles) -> Metadata:
+    return {
+        "dagster/partition_row_count": files.lines,
+        "status": files.status,
+        "files": len(files.files),
+        "bytes": files.bytes,
+        "rejected_lines": files.rejected_lines,
+    }

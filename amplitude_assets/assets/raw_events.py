@@ -1,0 +1,108 @@
+"""The asset `bronze/raw_events`: every exported line as a row, replaced by the hour."""
+
+from datetime import UTC, datetime
+
+from dagster import (
+    AssetExecutionContext,
+    AssetKey,
+    AssetsDefinition,
+    MaterializeResult,
+    ResourceParam,
+    asset,
+)
+
+from amplitude_assets.assets.hourly import (
+    HourlyOutcome,
+    HourlyRules,
+    Metadata,
+    hours_of,
+    step_progress,
+)
+from amplitude_assets.config import Settings
+from amplitude_assets.hours import HourRange, format_hour
+from amplitude_assets.instance import WAREHOUSE_POOL
+from amplitude_assets.lake.manifest import Manifest
+from amplitude_assets.lake.store import Lake, LakeError
+from amplitude_assets.progress import ProgressSink
+from amplitude_assets.warehouse.base import LedgerRow, Warehouse
+
+
+def raw_events_asset(rules: HourlyRules) -> AssetsDefinition:
+    """Return the asset under the rules that all hourly assets share."""
+
+    @asset(
+        key=AssetKey(["bronze", "raw_events"]),
+        deps=["s3_event_objects"],
+        group_name="bronze",
+        kinds={"table", "bronze"},
+        pool=WAREHOUSE_POOL,
+        code_version="1",
+        **rules.arguments(),
+    )
+    def raw_events(
+        context: AssetExecutionContext,
+        settings: ResourceParam[Settings],
+        lake: ResourceParam[Lake],
+        warehouse: ResourceParam[Warehouse],
+        progress: ResourceParam[ProgressSink],
+    ) -> MaterializeResult[None]:
+        """Every exported line as one row, as JSON text, with the object and line it came from.
+
+        A partition is one upload hour. Materialising it again replaces the hour with what its
+        manifest names, in one transaction with its row in the ledger `bronze.export_hours`; an
+        hour that has not changed is left alone. It needs the lake only, never Amplitude.
+        """
+        outcome = HourlyOutcome(context)
+        hours = hours_of(context)
+        told = step_progress(context, progress, len(hours), units="lines")
+        manifests = _read_manifests(outcome, lake, settings.project_id, hours)
+        report = warehouse.load(lake, manifests, _load_id(context), told.add)
+        for error in report.errors:
+            outcome.fail([error.hour], error.message)
+        ledger = warehouse.ledger(settings.project_id, HourRange(min(hours), max(hours)))
+        replaced = set(report.replaced)
+        for hour in hours:
+            if hour not in outcome.failed:
+                outcome.done[hour] = _metadata(ledger[hour], hour in replaced)
+        return outcome.result()
+
+    return raw_events
+
+
+def _read_manifests(
+    outcome: HourlyOutcome, lake: Lake, project_id: int, hours: list[datetime]
+) -> list[Manifest]:
+    manifests = []
+    for hour in hours:
+        try:
+            manifest = lake.read_manifest(project_id, hour)
+        except LakeError as error:
+            outcome.fail([hour], str(error))
+            continue
+        if manifest is None:
+            outcome.fail(
+                [hour],
+                f"the lake has no manifest of it; materialise s3_event_objects for "
+                f"{format_hour(hour)} first",
+            )
+        else:
+            manifests.append(manifest)
+    return manifests
+
+
+def _load_id(context: AssetExecutionContext) -> str:
+    """Return an id of this load that sorts by time and names its run."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{context.run_id[:8]}"
+
+
+def _metadata(row: LedgerRow, replaced: bool) -> Metadata:
+    return {
+        "dagster/partition_row_count": row.lines - row.rejected_lines,
+        "status": row.status,
+        "lines": row.lines,
+        "rejected_lines": row.rejected_lines,
+        "bytes": row.bytes,
+        "objects": row.objects,
+        "changed": replaced,
+        "load_id": row.load_id,
+    }

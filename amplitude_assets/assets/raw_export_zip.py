@@ -1,0 +1,97 @@
+"""The asset `raw_export_zip`: what Amplitude answered for each hour, on this machine's disk."""
+
+from datetime import UTC, datetime
+
+from dagster import (
+    AssetExecutionContext,
+    AssetsDefinition,
+    MaterializeResult,
+    ResourceParam,
+    asset,
+)
+
+from amplitude_assets.assets.hourly import (
+    HourlyOutcome,
+    HourlyRules,
+    Metadata,
+    attempt_of,
+    hours_of,
+    step_progress,
+)
+from amplitude_assets.config import Settings
+from amplitude_assets.export.client import Delivery, ExportClient
+from amplitude_assets.export.errors import CredentialsError, ProjectError
+from amplitude_assets.export.landing import DeliveryRecord, Landing
+from amplitude_assets.hours import contiguous_ranges, is_exportable
+from amplitude_assets.instance import AMPLITUDE_POOL
+from amplitude_assets.progress import ProgressSink
+
+
+def raw_export_zip_asset(rules: HourlyRules) -> AssetsDefinition:
+    """Return the asset under the rules that all hourly assets share."""
+
+    @asset(
+        group_name="export",
+        kinds={"python", "file"},
+        pool=AMPLITUDE_POOL,
+        code_version="1",
+        **rules.arguments(),
+    )
+    def raw_export_zip(
+        context: AssetExecutionContext,
+        settings: ResourceParam[Settings],
+        export_client: ResourceParam[ExportClient],
+        landing: ResourceParam[Landing],
+        progress: ResourceParam[ProgressSink],
+    ) -> MaterializeResult[None]:
+        """The zip that Amplitude's Export API answers with, one for each request of up to a day.
+
+        A partition is the UTC hour in which Amplitude received the events. Materialising it again
+        asks Amplitude again; an hour without events is noted as empty.
+        It lands in `DATA_DIR/landing`, a working area: the lake is what is kept.
+        """
+        hours = hours_of(context)
+        outcome = HourlyOutcome(context)
+        _leave_out_unready(outcome, hours, settings)
+        attempt = attempt_of(context)
+        ready = [hour for hour in hours if hour not in outcome.failed]
+        wanted = [hour for hour in ready if not landing.has_delivery(hour, attempt)]
+        told = step_progress(context, progress, len(wanted), units="bytes")
+
+        def record(delivery: Delivery) -> None:
+            landing.record(delivery, attempt)
+            told.add(len(delivery.hours), delivery.bytes)
+
+        errors = export_client.fetch_all(
+            contiguous_ranges(wanted, longest=settings.amplitude_request_hours),
+            landing.zips,
+            on_delivery=record,
+        )
+        for error in errors:
+            outcome.fail(
+                error.hours,
+                error.message,
+                retryable=not isinstance(error, CredentialsError | ProjectError),
+            )
+        for hour in hours:
+            if hour not in outcome.failed:
+                outcome.done[hour] = _metadata(landing.delivery_of(hour))
+        return outcome.result()
+
+    return raw_export_zip
+
+
+def _leave_out_unready(outcome: HourlyOutcome, hours: list[datetime], settings: Settings) -> None:
+    """Fail hours that are not exportable yet: asked for now, they would look empty for ever."""
+    now = datetime.now(UTC)
+    delay = settings.amplitude_export_delay_hours
+    unready = [hour for hour in hours if not is_exportable(hour, now, delay)]
+    outcome.fail(unready, f"not exportable before it has been over for {delay} full hours")
+
+
+def _metadata(delivery: DeliveryRecord) -> Metadata:
+    return {
+        "requested_hours": str(delivery.hours),
+        "zip_bytes": delivery.bytes,
+        "zip": delivery.zip or "none: Amplitude holds no data for these hours",
+    }

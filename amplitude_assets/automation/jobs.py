@@ -1,0 +1,26 @@
+"""The jobs: what people and the command line start by name."""
+
+from dagster import AssetSelection, define_asset_job
+
+HOURLY_ASSETS = ("raw_export_zip", "hourly_json_files", "s3_event_objects", "bronze/raw_events")
+
+main_job = define_asset_job(
+    "main_job",
+    selection=AssetSelection.all(),
+    description=(
+        "Everything for a range of hours: asks Amplitude, fills the lake and bronze, and builds "
+        "the models and the report over all that is new."
+    ),
+)
+
+hours_job = define_asset_job(
+    "hours_job",
+    selection=AssetSelection.assets(*HOURLY_ASSETS),
+    description="From Amplitude to bronze, for a range of hours.",
+)
+
+models_job = define_asset_job(
+    "models_job",
+    selection=AssetSelection.all() - AssetSelection.assets(*HOURLY_ASSETS),
+    description="Silver, gold and the report, over every load that they have not consumed yet.",
+)

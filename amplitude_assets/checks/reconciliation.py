@@ -1,0 +1,99 @@
+"""The two rules of the ledger: no exported line is lost, doubled or hidden, hour by hour.
+
+Both look at every hour of the ledger on every run. That costs one grouped count, and a fault in
+an old hour is found although nobody asked for it.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from dagster import (
+    AssetCheckResult,
+    AssetChecksDefinition,
+    AssetKey,
+    ResourceParam,
+    asset_check,
+)
+
+from amplitude_assets.config import Settings
+from amplitude_assets.hours import HourRange, contiguous_ranges, floor_hour
+from amplitude_assets.instance import WAREHOUSE_POOL
+from amplitude_assets.warehouse.base import HourCounts, Warehouse
+
+_SHOWN_RANGES = 20
+
+
+@asset_check(
+    asset=AssetKey(["bronze", "raw_events"]),
+    name="every_line_is_in_bronze",
+    blocking=True,
+    pool=WAREHOUSE_POOL,
+)
+def every_line_is_in_bronze(
+    settings: ResourceParam[Settings], warehouse: ResourceParam[Warehouse]
+) -> AssetCheckResult:
+    """For every hour: lines exported = rows in bronze + rejected lines."""
+    counts = _all_counts(settings, warehouse)
+    return _judged(
+        counts,
+        [hour for hour in counts if hour.lines != hour.bronze_rows + hour.rejected_lines],
+        "lines exported = rows in bronze + rejected lines",
+        "materialise bronze/raw_events for them again",
+    )
+
+
+@asset_check(
+    asset=AssetKey(["silver", "events"]),
+    name="every_row_is_in_silver",
+    blocking=True,
+    pool=WAREHOUSE_POOL,
+)
+def every_row_is_in_silver(
+    settings: ResourceParam[Settings], warehouse: ResourceParam[Warehouse]
+) -> AssetCheckResult:
+    """For every hour that dbt has consumed: rows in bronze = silver events + duplicates."""
+    counts = [hour for hour in _all_counts(settings, warehouse) if hour.silver_events is not None]
+    return _judged(
+        counts,
+        [hour for hour in counts if hour.bronze_rows != _silver_rows(hour)],
+        "rows in bronze = silver events + recorded duplicates",
+        "run dbt with --full-refresh",
+    )
+
+
+CHECKS: Sequence[AssetChecksDefinition] = (every_line_is_in_bronze, every_row_is_in_silver)
+
+
+def _all_counts(settings: Settings, warehouse: Warehouse) -> list[HourCounts]:
+    ever = HourRange(settings.amplitude_start_hour, floor_hour(datetime.now(UTC)))
+    return warehouse.counts(settings.project_id, ever)
+
+
+def _silver_rows(hour: HourCounts) -> int:
+    return (hour.silver_events or 0) + (hour.duplicates or 0)
+
+
+def _judged(
+    counts: Sequence[HourCounts], broken: Sequence[HourCounts], rule: str, remedy: str
+) -> AssetCheckResult:
+    metadata = {
+        "hours": len(counts),
+        "hours_that_do_not_add_up": len(broken),
+        "lines": sum(hour.lines for hour in counts),
+        "bronze_rows": sum(hour.bronze_rows for hour in counts),
+        "rejected_lines": sum(hour.rejected_lines for hour in counts),
+    }
+    if not broken:
+        return AssetCheckResult(
+            passed=True,
+            description=f"In all {len(counts):,} hours, {rule}.",
+            metadata=metadata,
+        )
+    ranges = contiguous_ranges(hour.export_hour for hour in broken)
+    named = ", ".join(str(part) for part in ranges[:_SHOWN_RANGES])
+    more = f" and {len(ranges) - _SHOWN_RANGES} more ranges" if len(ranges) > _SHOWN_RANGES else ""
+    return AssetCheckResult(
+        passed=False,
+        description=f"{rule} does not hold for {named}{more}; {remedy}.",
+        metadata=metadata,
+    )

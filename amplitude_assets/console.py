@@ -1,0 +1,211 @@
+"""What the commands do and show: progress while they work, and what came of it."""
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
+from datetime import datetime
+from io import StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
+from rich.table import Table
+
+from amplitude_assets.config import Settings, SettingsError
+from amplitude_assets.export.errors import CredentialsError, ExportError
+from amplitude_assets.hours import HourRange, contiguous_ranges, format_hour
+from amplitude_assets.instance import open_instance
+from amplitude_assets.progress import Progress, ProgressSink
+from amplitude_assets.resources import emulated_world, open_export_client, open_warehouse
+from amplitude_assets.summary import Summary, summarise
+
+if TYPE_CHECKING:
+    from amplitude_assets.main_run import MainRunOutcome
+    from amplitude_assets.warehouse.base import LedgerRow
+
+_SHOWN_REASONS = 10
+
+
+def run_on_terminal(settings: Settings, hours: HourRange) -> int:
+    """Run the main job with progress and a closing table; return the exit status."""
+    # The real standard output, also while what dbt writes there is kept off it.
+    console = Console(file=sys.stdout)
+    _refuse_wrong_keys(settings, hours)
+    began = time.monotonic()
+    console.print(f"{_source(settings)}: {hours}, {len(hours):,} hours")
+    with open_instance(settings) as instance, _progress_display(console) as progress:
+        # Dagster and dbt take seconds to import: after the checks at the door.
+        from amplitude_assets.main_run import run_main_job
+
+        with redirect_stdout(StringIO()):
+            outcome = run_main_job(settings, instance, hours, progress)
+    if outcome.loaded:
+        _print_summary(console, settings, summarise(open_warehouse(settings), hours))
+    _print_failures(outcome)
+    console.print(f"{len(outcome.loaded):,} of {len(hours):,} hours in {_seconds_since(began)}")
+    return 0 if outcome.succeeded else 1
+
+
+def print_status(settings: Settings, hours: HourRange) -> None:
+    """Print the ledger for a range of hours: what is missing first, then each hour."""
+    console = Console()
+    ledger = open_warehouse(settings).ledger(settings.project_id, hours)
+    missing = [hour for hour in hours if hour not in ledger]
+    empty = [hour for hour, row in ledger.items() if row.status == "empty"]
+    console.print(
+        f"{hours}: {len(ledger) - len(empty):,} loaded, {len(empty):,} empty, "
+        f"{len(missing):,} missing"
+    )
+    for gap in contiguous_ranges(missing):
+        console.print(f"missing  {gap}  ({len(gap):,} hours)", highlight=False)
+    if ledger:
+        console.print(_ledger_table(ledger))
+    if missing:
+        gap = contiguous_ranges(missing)[0]
+        console.print(
+            f"To load the first gap: amplitude-assets run --from {format_hour(gap.first)} "
+            f"--to {format_hour(gap.last)}",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
+def serve_emulator(settings: Settings, host: str, port: int) -> None:
+    """Serve the emulator until the process is interrupted or terminated."""
+    from amplitude_assets.emulator import API_KEY, SECRET_KEY, serve
+
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        with serve(
+            emulated_world(settings),
+            host=host,
+            port=port,
+            delay_hours=settings.amplitude_export_delay_hours,
+        ) as emulator:
+            print(  # noqa: T201 - for a shell to read
+                f"AMPLITUDE_BASE_URL={emulator.base_url}\n"
+                f"AMPLITUDE_API_KEY={API_KEY}\n"
+                f"AMPLITUDE_SECRET_KEY={SECRET_KEY}\n"
+                f"AMPLITUDE_PROJECT_ID={settings.project_id}",
+                flush=True,
+            )
+            stop.wait()
+    except OSError as error:
+        raise SettingsError(
+            f"cannot listen on {host}:{port}: {error.strerror}; choose another --port"
+        ) from None
+
+
+def start_dagster(settings: Settings, host: str, port: int) -> int:
+    """Run Dagster's UI and daemon until interrupted; return the exit status."""
+    open_instance(settings).dispose()
+    command = [str(Path(sys.executable).parent / "dg"), "dev", "--host", host, "--port", str(port)]
+    return subprocess.call(command)  # noqa: S603 - our own command
+
+
+def _refuse_wrong_keys(settings: Settings, hours: HourRange) -> None:
+    """Ask Amplitude for one hour's status before anything is made.
+
+    Raises SettingsError when the keys are refused. Whatever else is wrong is for the run to meet,
+    with its retries.
+    """
+    if settings.uses_emulator:
+        return
+    with open_export_client(settings) as client:
+        try:
+            client.check_keys(HourRange(hours.first, hours.first))
+        except CredentialsError as error:
+            raise SettingsError(error.message) from None
+        except ExportError:
+            return
+
+
+@contextmanager
+def _progress_display(console: Console) -> Iterator[ProgressSink]:
+    """Show steps as bars on a terminal; elsewhere, one plain line for each step that is done."""
+    if not console.is_terminal:
+        yield lambda step: _print_done(console, step)
+        return
+    columns = (TextColumn("{task.description:<20}"), BarColumn(), TextColumn("{task.fields[told]}"))
+    tasks: dict[str, TaskID] = {}
+    with Bars(*columns, TimeElapsedColumn(), console=console) as bars:
+
+        def show(step: Progress) -> None:
+            if step.step not in tasks:
+                tasks[step.step] = bars.add_task(step.step, told="")
+            told = str(step).partition(": ")[2]
+            bars.update(tasks[step.step], total=step.total, completed=step.done, told=told)
+
+        yield show
+
+
+def _print_done(console: Console, step: Progress) -> None:
+    if step.done >= step.total:
+        console.print(step, highlight=False, soft_wrap=True)
+
+
+def _print_summary(console: Console, settings: Settings, summary: Summary) -> None:
+    table = Table(title="What is in the warehouse now", title_justify="left", show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    for name, value in summary.figures:
+        table.add_row(name, f"{value:,}")
+    for day, users in summary.daily_users:
+        table.add_row(f"active users on {day}", f"{users:,}")
+    console.print(table)
+    for name, place in (
+        ("lake", settings.resolved_lake_url),
+        ("warehouse", summary.place),
+        ("Dagster", settings.dagster_home_path),
+    ):
+        console.print(f"{name:<10}{place}", highlight=False, soft_wrap=True)
+    console.print(
+        "next      make dev: Dagster's UI over the same state; amplitude-assets status: the ledger",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _print_failures(outcome: "MainRunOutcome") -> None:
+    errors = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
+    for reason in outcome.reasons[:_SHOWN_REASONS]:
+        errors.print(" ".join(reason.split()))
+    if len(outcome.reasons) > _SHOWN_REASONS:
+        errors.print(f"and {len(outcome.reasons) - _SHOWN_REASONS} more")
+    if outcome.missing:
+        errors.print("missing: " + ", ".join(str(gap) for gap in outcome.missing))
+
+
+def _ledger_table(ledger: "Mapping[datetime, LedgerRow]") -> Table:
+    table = Table("hour", "status", box=None)
+    for name in ("lines", "rejected", "objects", "bytes"):
+        table.add_column(name, justify="right")
+    table.add_column("fetched at")
+    for row in ledger.values():
+        table.add_row(
+            format_hour(row.export_hour),
+            row.status,
+            f"{row.lines:,}",
+            f"{row.rejected_lines:,}",
+            f"{row.objects:,}",
+            f"{row.bytes:,}",
+            f"{row.fetched_at:%Y-%m-%d %H:%M:%S}",
+        )
+    return table
+
+
+def _source(settings: Settings) -> str:
+    where = "the emulator" if settings.uses_emulator else settings.export_origin
+    return f"Amplitude project {settings.project_id} ({where})"
+
+
+def _seconds_since(began: float) -> str:
+    return f"{time.monotonic() - began:.1f} s"

@@ -1,0 +1,49 @@
+"""The one place where the parts are wired together: the graph of one Amplitude project."""
+
+from dagster import Backoff, Definitions, Jitter, RetryPolicy, definitions
+
+from amplitude_assets.assets.dbt import dbt_models_asset
+from amplitude_assets.assets.hourly import HourlyRules
+from amplitude_assets.assets.hourly_json_files import hourly_json_files_asset
+from amplitude_assets.assets.partitions import export_hours, hours_per_run
+from amplitude_assets.assets.raw_events import raw_events_asset
+from amplitude_assets.assets.raw_export_zip import raw_export_zip_asset
+from amplitude_assets.assets.s3_event_objects import s3_event_objects_asset
+from amplitude_assets.automation.jobs import hours_job, main_job, models_job
+from amplitude_assets.checks import reconciliation
+from amplitude_assets.config import Settings, load_settings
+from amplitude_assets.resources import build_resources
+
+
+def build_definitions(settings: Settings, **overrides: object) -> Definitions:
+    """Return the whole graph for one project's settings.
+
+    `overrides` are resources by name, in place of those that the settings give: the command line
+    puts a progress display in, tests put in what they need.
+    """
+    rules = HourlyRules(
+        partitions=export_hours(settings),
+        backfill=hours_per_run(settings),
+        # The client has retried each request by then: a step's retry is for the machine's faults.
+        retry=RetryPolicy(
+            max_retries=1, delay=5, backoff=Backoff.EXPONENTIAL, jitter=Jitter.PLUS_MINUS
+        ),
+    )
+    return Definitions(
+        assets=[
+            raw_export_zip_asset(rules),
+            hourly_json_files_asset(rules),
+            s3_event_objects_asset(rules),
+            raw_events_asset(rules),
+            dbt_models_asset(settings),
+        ],
+        asset_checks=reconciliation.CHECKS,
+        jobs=[main_job, hours_job, models_job],
+        resources={**build_resources(settings), **overrides},
+    )
+
+
+@definitions
+def defs() -> Definitions:
+    """Return the graph for the settings of this process."""
+    return build_definitions(load_settings())

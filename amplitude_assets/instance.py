@@ -1,0 +1,51 @@
+"""Where Dagster keeps its own state: runs, materialisations and limits, under one home.
+
+The command line and Dagster's UI use the same home, so each shows what the other did.
+"""
+
+import os
+from importlib import resources
+from typing import TYPE_CHECKING
+
+from amplitude_assets.config import Settings, SettingsError
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
+AMPLITUDE_POOL = "amplitude_api"
+WAREHOUSE_POOL = "warehouse"
+
+
+def prepare_home(settings: Settings) -> None:
+    """Make `DAGSTER_HOME` (by default under `DATA_DIR`) and name it for this process.
+
+    An instance's own `dagster.yaml` is kept. Raises SettingsError when the folder cannot be made.
+    """
+    home = settings.dagster_home_path
+    config = home / "dagster.yaml"
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        if not config.exists():
+            config.write_text((resources.files(__package__) / "dagster.yaml").read_text())
+    except OSError as error:
+        raise SettingsError(
+            f"DATA_DIR: cannot write {error.filename}: {error.strerror}; choose another folder"
+        ) from None
+    os.environ["DAGSTER_HOME"] = str(home)
+
+
+def open_instance(settings: Settings) -> "DagsterInstance":
+    """Open Dagster's instance with the pools' limits set.
+
+    The limits are set here and not left to a default: a pool that is known only by the default
+    is not enforced until a first run has been through it.
+    """
+    from dagster import DagsterInstance
+
+    prepare_home(settings)
+    instance = DagsterInstance.get()
+    # One step at a time asks Amplitude, itself with several requests under way.
+    instance.event_log_storage.set_concurrency_slots(AMPLITUDE_POOL, 1)
+    # DuckDB has one writer. Snowflake takes several, but loads and models follow each other.
+    instance.event_log_storage.set_concurrency_slots(WAREHOUSE_POOL, 1)
+    return instance

@@ -1,0 +1,43 @@
+"""Publishing an hour: its objects are sent, those that are not there yet, and then its manifest."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from amplitude_assets.lake.manifest import LakeObject, Manifest
+from amplitude_assets.lake.store import Lake
+
+
+@dataclass(frozen=True)
+class Published:
+    """What publishing an hour did. `changed` says whether the manifest is a new one."""
+
+    manifest: Manifest
+    changed: bool
+    objects_sent: int
+    bytes_sent: int
+
+
+def publish_hour(
+    lake: Lake, manifest: Manifest, files: Sequence[tuple[LakeObject, Path]]
+) -> Published:
+    """Send an hour's files and commit it with its manifest, which is written last.
+
+    `files` are the manifest's objects, the rejected lines among them, each with its file. An
+    hour whose digest has not changed keeps the manifest it has. Raises LakeError; then the hour
+    is as it was before, and nothing of what was sent is named by a manifest.
+    """
+    sent = [lake.put_object(item, path) for item, path in files]
+    before = lake.read_manifest(manifest.project_id, manifest.export_hour)
+    same = before is not None and (before.status, before.digest) == (
+        manifest.status,
+        manifest.digest,
+    )
+    if not same:
+        lake.write_manifest(manifest)
+    return Published(
+        manifest=before if before is not None and same else manifest,
+        changed=not same,
+        objects_sent=sum(sent),
+        bytes_sent=sum(item.bytes for (item, _), is_new in zip(files, sent, strict=True) if is_new),
+    )

@@ -1,0 +1,145 @@
+"""The main job in this process: every asset for some hours, through Dagster's own machinery.
+
+Its runs and materialisations are in the instance, so Dagster's UI shows them. Hours go through
+the four hourly assets in runs of many hours; when one hour fails, the others are taken on from
+where they are. The models and the report follow once, over all that is new.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from dagster import AssetKey, DagsterEvent, DagsterInstance, ExecuteInProcessResult, JobDefinition
+
+from amplitude_assets.automation.jobs import HOURLY_ASSETS
+from amplitude_assets.config import Settings
+from amplitude_assets.definitions import build_definitions
+from amplitude_assets.hours import (
+    HourRange,
+    contiguous_ranges,
+    hour_of_partition,
+    partition_of_hour,
+)
+from amplitude_assets.progress import ProgressSink
+
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+_STAGES = tuple(AssetKey.from_user_string(key) for key in HOURLY_ASSETS)
+
+
+@dataclass
+class MainRunOutcome:
+    """What came of the hours asked for. `reasons` say what failed, in the words of the steps."""
+
+    asked: HourRange
+    loaded: set[datetime] = field(default_factory=set)
+    reasons: list[str] = field(default_factory=list)
+
+    @property
+    def missing(self) -> list[HourRange]:
+        """Return the hours that did not reach bronze."""
+        return contiguous_ranges(set(self.asked) - self.loaded)
+
+    @property
+    def succeeded(self) -> bool:
+        """Say whether every hour is materialised and every blocking check passed."""
+        return not self.missing and not self.reasons
+
+
+def run_main_job(
+    settings: Settings, instance: DagsterInstance, hours: HourRange, progress: ProgressSink
+) -> MainRunOutcome:
+    """Materialise every asset for `hours`, and return what came of it.
+
+    Steps tell `progress` how far they are. A step's failure is not raised: it is in the outcome.
+    """
+    graph = build_definitions(settings, progress=progress)
+    run = _MainRun(graph.resolve_job_def("hours_job"), instance, settings.run_hours, hours)
+    run.advance(hours, place=0)
+    if run.outcome.loaded:
+        models_job = graph.resolve_job_def("models_job")
+        run.execute(models_job, tags={})
+    return run.outcome
+
+
+class _MainRun:
+    """One call of `run_main_job`."""
+
+    def __init__(
+        self, hours_job: JobDefinition, instance: DagsterInstance, run_hours: int, asked: HourRange
+    ) -> None:
+        self._hours_job = hours_job
+        self._instance = instance
+        self._run_hours = run_hours
+        self.outcome = MainRunOutcome(asked)
+
+    def advance(self, hours: Iterable[datetime], place: int) -> None:
+        """Take hours through the stages from `place` on.
+
+        A step that fails for one hour ends its run for all of them, so the hours that it did
+        finish are taken on from the stage after it.
+        """
+        for part in contiguous_ranges(hours, longest=self._run_hours):
+            result = self.execute(self._hours_job, _range_tags(part), _STAGES[place:])
+            done = _materialised(result)
+            self.outcome.loaded |= done.get(_STAGES[-1], set())
+            for stopped_at in range(place, len(_STAGES) - 1):
+                finished = done.get(_STAGES[stopped_at], set())
+                if finished != set(part):
+                    self.advance(finished, stopped_at + 1)
+                    break
+
+    def execute(
+        self, job: JobDefinition, tags: dict[str, str], assets: tuple[AssetKey, ...] | None = None
+    ) -> ExecuteInProcessResult:
+        """Run a job here and note what failed in it."""
+        result = job.execute_in_process(
+            run_config=_QUIET,
+            instance=self._instance,
+            asset_selection=assets,
+            tags=tags,
+            raise_on_error=False,
+        )
+        self.outcome.reasons += _reasons(result)
+        return result
+
+
+def _range_tags(hours: HourRange) -> dict[str, str]:
+    """Return the tags by which Dagster knows a run over a range of partitions."""
+    return {
+        "dagster/asset_partition_range_start": partition_of_hour(hours.first),
+        "dagster/asset_partition_range_end": partition_of_hour(hours.last),
+    }
+
+
+def _materialised(result: ExecuteInProcessResult) -> dict[AssetKey, set[datetime]]:
+    done: dict[AssetKey, set[datetime]] = {}
+    for event in result.all_events:
+        if event.is_step_materialization and event.asset_key and event.partition:
+            done.setdefault(event.asset_key, set()).add(hour_of_partition(event.partition))
+    return done
+
+
+def _reasons(result: ExecuteInProcessResult) -> list[str]:
+    """Say what failed in a run: each step in its own words, and each check that did not pass."""
+    if result.success:
+        return []
+    said = [
+        f"{check.asset_key.to_user_string()}: the check {check.check_name} failed. "
+        f"{check.description or ''}".rstrip()
+        for check in result.get_asset_check_evaluations()
+        if not check.passed
+    ]
+    said += [_reason(event) for event in result.all_events if event.is_step_failure]
+    return said or ["the run failed; its log in Dagster's UI says why"]
+
+
+def _reason(event: DagsterEvent) -> str:
+    """Return a failed step's own words: of a Failure its description, else the exception."""
+    step = (event.step_key or "").replace("__", "/")
+    failure = event.step_failure_data
+    if failure.user_failure_data is not None and failure.user_failure_data.description:
+        return f"{step}: {failure.user_failure_data.description}"
+    error = failure.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return f"{step}: {error.message.strip() if error else 'failed'}"

@@ -1,0 +1,156 @@
+"""From settings to connections: the resources that the assets and the command line work with.
+
+Nothing connects when a resource is made, only when a run or a command uses it. Secrets stay in
+the settings: none of them is a resource's configuration, which Dagster shows to its users.
+"""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dagster import InitResourceContext, ResourceDefinition
+from dagster_aws.s3 import S3Resource
+
+from amplitude_assets.config import Settings, SettingsError
+from amplitude_assets.export.client import ExportClient
+from amplitude_assets.export.landing import Landing
+from amplitude_assets.lake.store import Lake, S3Access
+from amplitude_assets.progress import Progress, ProgressSink
+
+if TYPE_CHECKING:
+    from dagster_dbt import DbtCliResource
+
+    from amplitude_assets.warehouse.base import Warehouse
+
+DBT_PROJECT_DIR = Path(__file__).parent.parent / "dbt_project"
+
+
+@contextmanager
+def open_export_client(settings: Settings) -> Iterator[ExportClient]:
+    """Open the Export API, or start the emulator on loopback while no keys are set."""
+    if settings.amplitude_api_key is None or settings.amplitude_secret_key is None:
+        from amplitude_assets.emulator import API_KEY, SECRET_KEY, serve
+
+        with serve(emulated_world(settings)) as emulator:
+            yield _client(settings, emulator.base_url, API_KEY, SECRET_KEY)
+    else:
+        yield _client(
+            settings,
+            settings.export_origin,
+            settings.amplitude_api_key.get_secret_value(),
+            settings.amplitude_secret_key.get_secret_value(),
+        )
+
+
+def _client(settings: Settings, origin: str, api_key: str, secret_key: str) -> ExportClient:
+    return ExportClient(
+        origin,
+        api_key,
+        secret_key,
+        project_id=settings.project_id,
+        max_concurrent=settings.amplitude_max_concurrent_requests,
+    )
+
+
+def emulated_world(settings: Settings) -> "Any":
+    """Return the world that the emulator serves under these settings."""
+    from amplitude_assets.emulator import World, WorldSettings
+
+    return World(
+        WorldSettings(
+            seed=settings.emulator_seed,
+            events_per_hour=settings.emulator_events_per_hour,
+            project_id=settings.project_id,
+        )
+    )
+
+
+def open_landing(settings: Settings) -> Landing:
+    """Return the landing area under `DATA_DIR`."""
+    return Landing(settings.data_path / "landing", settings.project_id)
+
+
+def open_lake(settings: Settings, s3: S3Resource) -> Lake:
+    """Open the lake. On S3, endpoint, region and credentials are those of dagster-aws' resource."""
+    if not settings.resolved_lake_url.startswith("s3://"):
+        return Lake(settings.resolved_lake_url)
+    import boto3
+
+    client = s3.get_client()
+    endpoint = client.meta.endpoint_url
+    return Lake(
+        settings.resolved_lake_url,
+        S3Access(
+            session=boto3.session.Session(
+                profile_name=s3.profile_name,
+                region_name=client.meta.region_name,
+                aws_access_key_id=s3.aws_access_key_id,
+                aws_secret_access_key=s3.aws_secret_access_key,
+                aws_session_token=s3.aws_session_token,
+            ),
+            endpoint_url=None if endpoint.endswith(".amazonaws.com") else endpoint,
+        ),
+    )
+
+
+def open_warehouse(settings: Settings) -> "Warehouse":
+    """Return the warehouse that `WAREHOUSE` names."""
+    if settings.warehouse == "snowflake":
+        raise SettingsError("WAREHOUSE: snowflake is not available yet")
+    from amplitude_assets.warehouse.duckdb import DuckDBWarehouse
+
+    return DuckDBWarehouse(settings.resolved_duckdb_path)
+
+
+def _log_progress(context: InitResourceContext) -> ProgressSink:
+    def tell(progress: Progress) -> None:
+        if context.log is not None:
+            context.log.info(str(progress))
+
+    return tell
+
+
+def build_resources(settings: Settings) -> dict[str, Any]:
+    """Return every resource of the graph, by the name that the assets ask for it under."""
+    def export_client(_: InitResourceContext) -> Iterator[ExportClient]:
+        with open_export_client(settings) as client:
+            yield client
+
+    def lake(context: InitResourceContext) -> Lake:
+        return open_lake(settings, context.resources.s3)
+
+    return {
+        "settings": settings,
+        "export_client": ResourceDefinition(
+            export_client, description="Amplitude's Export API, or the emulator without keys."
+        ),
+        "landing": ResourceDefinition(
+            lambda _: open_landing(settings), description="The working area under DATA_DIR."
+        ),
+        "s3": S3Resource(region_name=settings.aws_region),
+        "lake": ResourceDefinition(
+            lake, required_resource_keys={"s3"}, description="The object store at LAKE_URL."
+        ),
+        "warehouse": ResourceDefinition(
+            lambda _: open_warehouse(settings), description="The warehouse that WAREHOUSE names."
+        ),
+        "progress": ResourceDefinition(
+            _log_progress, description="Where a step tells how far it is: its log."
+        ),
+        "dbt": dbt_resource(settings),
+    }
+
+
+def dbt_resource(settings: Settings) -> "DbtCliResource":
+    """Return dbt over our project, on the target of the warehouse that `WAREHOUSE` names."""
+    from dagster_dbt import DbtCliResource
+
+    return DbtCliResource(
+        project_dir=str(DBT_PROJECT_DIR),
+        profiles_dir=str(DBT_PROJECT_DIR),
+        target=settings.warehouse,
+        # The one beside this Python: the environment need not be activated.
+        dbt_executable=str(Path(sys.executable).parent / "dbt"),
+    )
