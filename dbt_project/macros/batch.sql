@@ -1,0 +1,130 @@
+{#
+    The batch: the hours that a run consumes. It is either everything (the run then rebuilds every
+    table whole) or a few hours (the run then replaces what they touch).
+#}
+
+{# What the results depend on besides bronze. Another value than the consumed hours carry means: rebuild. #}
+{% macro settings_fingerprint() %}
+    {% set parts = [
+        'models 1', project_timezone(), week_start(), var('infer_merges_from_devices') | string,
+    ] %}
+    {% if execute %}
+        {% for seed in graph.nodes.values() | selectattr('resource_type', 'equalto', 'seed') | sort(attribute='unique_id') %}
+            {% do parts.append(seed.unique_id ~ ' ' ~ seed.checksum.checksum) %}
+        {% endfor %}
+    {% endif %}
+    {{ return(local_md5(parts | join('|'))) }}
+{% endmacro %}
+
+{# Say whether this run rebuilds everything: no hour was consumed under the settings of today. #}
+{% macro batch_is_rebuild() %}
+    {% if not execute %}
+        {{ return(false) }}
+    {% endif %}
+    {% set consumed_hours = silver_relation('consumed_hours') %}
+    {% if consumed_hours is none %}
+        {{ return(true) }}
+    {% endif %}
+    {% set rows = run_query("select count(*) from " ~ consumed_hours ~ " where settings = '" ~ settings_fingerprint() ~ "'") %}
+    {{ return(rows.columns[0].values()[0] == 0) }}
+{% endmacro %}
+
+{#
+    A silver table as the last run left it, or none. For the tables that a model has to compare with
+    although they are built after it: ref() would be a circle.
+#}
+{% macro silver_relation(name) %}
+    {{ return(adapter.get_relation(target.database, generate_schema_name('silver', none), name)) }}
+{% endmacro %}
+
+{# dbt's own macro, and in addition: a rebuild is a full refresh of every incremental model. #}
+{% macro should_full_refresh() %}
+    {% set configured = config.get('full_refresh') %}
+    {% if configured is not none %}
+        {{ return(configured) }}
+    {% endif %}
+    {{ return(flags.FULL_REFRESH or (model.resource_type == 'model' and batch_is_rebuild())) }}
+{% endmacro %}
+
+{#
+    Refuse to rebuild alone what is made by the batch: only a few hours are in it, and the history would
+    be lost. For judged_rows, events and event_duplicates.
+#}
+{% macro require_whole_batch() %}
+    {% if execute and flags.WHICH in ('build', 'run') and not batch_is_rebuild() %}
+        {% set is_alone = config.get('materialized') == 'incremental' and not is_incremental() %}
+        {% if is_alone or silver_relation('events') is none or silver_relation('event_duplicates') is none %}
+            {{ exceptions.raise_compiler_error(
+                'events and event_duplicates can only be rebuilt together with everything else: dbt build --full-refresh'
+            ) }}
+        {% endif %}
+    {% endif %}
+{% endmacro %}
+
+{#
+    The condition that a row belongs to the hours of the batch. The hours stand in the SQL, so that the
+    engine skips the rest of the table and parses no other hour.
+#}
+{% macro in_batch() -%}
+    {{ in_hours([ref('load_batch')]) }}
+{%- endmacro %}
+
+{# The same for the hours of several relations. #}
+{% macro in_hours(relations) -%}
+    {%- if not execute or batch_is_rebuild() -%}
+        true
+    {%- else -%}
+        {%- set listed = [] -%}
+        {%- for relation in relations -%}
+            {%- do listed.append('select project_id, export_hour from ' ~ relation) -%}
+        {%- endfor -%}
+        {%- set listed = listed | join(' union ') -%}
+        {%- set hours = run_query('select distinct export_hour from (' ~ listed ~ ') as listed order by export_hour').columns[0].values() -%}
+        {%- if hours | length == 0 -%}
+            false
+        {%- elif hours | length <= 1000 -%}
+            export_hour in (
+                {%- for hour in hours %}timestamp '{{ hour }}'{{ ', ' if not loop.last }}{% endfor -%}
+            )
+            and (project_id, export_hour) in ({{ listed }})
+        {%- else -%}
+            export_hour between timestamp '{{ hours[0] }}' and timestamp '{{ hours[-1] }}'
+            and (project_id, export_hour) in ({{ listed }})
+        {%- endif -%}
+    {%- endif -%}
+{%- endmacro %}
+
+{# A where clause for the rows whose keys were touched; nothing when the model is built whole. #}
+{% macro where_touched(relation, columns) -%}
+    {%- if is_incremental() -%}
+        where ({{ columns | join(', ') }}) in (select {{ columns | join(', ') }} from {{ relation }})
+    {%- endif -%}
+{%- endmacro %}
+
+{#
+    The incremental strategy `replace_touched`: delete the rows of every touched key, insert the new
+    ones, in one transaction. Unlike delete+insert it also removes keys that have no rows any more.
+    `meta.touched` maps each relation that lists keys to the columns they are in.
+#}
+{% macro get_incremental_replace_touched_sql(arguments) %}
+    {{ return(adapter.dispatch('get_incremental_replace_touched_sql')(arguments)) }}
+{% endmacro %}
+
+{% macro default__get_incremental_replace_touched_sql(arguments) %}
+    {% set columns = get_quoted_csv(arguments.dest_columns | map(attribute='name')) %}
+    {% for relation, keys in config.get('meta')['touched'].items() %}
+    delete from {{ arguments.target_relation }}
+    where ({{ keys | join(', ') }}) in (select {{ keys | join(', ') }} from {{ ref(relation) }});
+    {% endfor %}
+    insert into {{ arguments.target_relation }} ({{ columns }})
+    select {{ columns }} from {{ arguments.temp_relation }}
+{% endmacro %}
+
+{% macro snowflake__get_incremental_replace_touched_sql(arguments) %}
+    {{ return(snowflake_dml_explicit_transaction(default__get_incremental_replace_touched_sql(arguments))) }}
+{% endmacro %}
+
+{# Keep DuckDB from computing a large CTE whole before its filters are applied. Snowflake decides itself. #}
+{% macro inlined() -%}
+    {{ 'not materialized' if target.type == 'duckdb' }}
+{%- endmacro %}

@@ -1,0 +1,31 @@
+{#
+    At the end of a run: note the hours of the batch as consumed, if every model of the project was
+    built from them in this run. If not, they stay in the batch and the next run takes them again:
+    every hour is consumed at least once, and consuming it twice changes nothing.
+#}
+{% macro mark_hours_consumed(results) %}
+    {% if execute and flags.WHICH in ('build', 'run') %}
+        {% set built = results | selectattr('status', 'equalto', 'success') | map(attribute='node.unique_id') | list %}
+        {% set missing = [] %}
+        {% for node in graph.nodes.values() if node.resource_type == 'model' and node.package_name == project_name %}
+            {% if node.unique_id not in built %}
+                {% do missing.append(node.name) %}
+            {% endif %}
+        {% endfor %}
+        {% if missing %}
+            {% do log('The hours of this batch stay to be consumed: not built in this run are ' ~ missing | sort | join(', '), info=true) %}
+        {% else %}
+            {% set settings = settings_fingerprint() %}
+            {% set consumed_hours = silver_relation('consumed_hours') %}
+            {% set load_batch = silver_relation('load_batch') %}
+            delete from {{ consumed_hours }}
+            where settings <> '{{ settings }}' or (project_id, export_hour) in (select project_id, export_hour from {{ load_batch }});
+            insert into {{ consumed_hours }} (project_id, export_hour, load_id, settings)
+            select project_id, export_hour, load_id, '{{ settings }}' from {{ load_batch }} where load_id is not null;
+            {# What the batch had touched. Emptied last: a key too many costs time, one too few is an error. #}
+            {% for name in ['touched_users', 'touched_dates', 'touched_hours', 'touched_devices', 'event_verdicts'] %}
+            delete from {{ silver_relation(name) }};
+            {% endfor %}
+        {% endif %}
+    {% endif %}
+{% endmacro %}

@@ -1,0 +1,103 @@
+{#
+    Values out of an exported event, for both engines: used in models/bronze and in the first
+    models of silver. After that there are plain columns only.
+    A value that is not what it should be becomes NULL. No row ever fails.
+#}
+
+{# Text to a whole number. #}
+{% macro to_integer(text) -%}
+    {{ return(adapter.dispatch('to_integer')(text)) }}
+{%- endmacro %}
+
+{% macro duckdb__to_integer(text) -%}
+    try_cast({{ text }} as bigint)
+{%- endmacro %}
+
+{% macro snowflake__to_integer(text) -%}
+    try_to_number({{ text }}, 38, 0)
+{%- endmacro %}
+
+{# Text to a floating point number. #}
+{% macro to_double(text) -%}
+    {{ return(adapter.dispatch('to_double')(text)) }}
+{%- endmacro %}
+
+{% macro duckdb__to_double(text) -%}
+    try_cast({{ text }} as double)
+{%- endmacro %}
+
+{% macro snowflake__to_double(text) -%}
+    try_to_double({{ text }})
+{%- endmacro %}
+
+{# Text to an exact number, for money. #}
+{% macro to_decimal(text) -%}
+    {{ return(adapter.dispatch('to_decimal')(text)) }}
+{%- endmacro %}
+
+{% macro duckdb__to_decimal(text) -%}
+    try_cast({{ text }} as decimal(38, 9))
+{%- endmacro %}
+
+{% macro snowflake__to_decimal(text) -%}
+    try_to_decimal({{ text }}, 38, 9)
+{%- endmacro %}
+
+{# Text to a boolean, as tolerant as the senders are careless: true, 'true', 1, '1'. #}
+{% macro to_boolean(text) -%}
+    case lower({{ text }}) when 'true' then true when '1' then true when 'false' then false when '0' then false end
+{%- endmacro %}
+
+{#
+    Text to a timestamp, UTC without zone: `2026-09-01 05:00:00.123456`, the fraction optional, a T
+    for the space and a closing Z tolerated. Only the years 1000 to 2999: beyond them engines
+    and drivers disagree.
+#}
+{% macro to_timestamp(text) -%}
+    {{ return(adapter.dispatch('to_timestamp')(text)) }}
+{%- endmacro %}
+
+{% macro duckdb__to_timestamp(text) -%}
+    case when {{ text }} similar to '[12][0-9]{3}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?Z?' then try_cast({{ text }} as timestamp) end
+{%- endmacro %}
+
+{% macro snowflake__to_timestamp(text) -%}
+    case
+        when {{ text }} rlike '[12][0-9]{3}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?Z?'
+            then coalesce(
+                try_to_timestamp_ntz(rtrim(replace({{ text }}, 'T', ' '), 'Z'), 'YYYY-MM-DD HH24:MI:SS.FF'),
+                try_to_timestamp_ntz(rtrim(replace({{ text }}, 'T', ' '), 'Z'), 'YYYY-MM-DD HH24:MI:SS')
+            )
+    end
+{%- endmacro %}
+
+{# The type of a semi-structured column, for YAML and casts. #}
+{% macro json_type() -%}
+    {{ return('json' if target.type == 'duckdb' else 'variant') }}
+{%- endmacro %}
+
+{# A top-level value of a JSON object, as text: NULL if it is missing or null. Any key is fine: dots, spaces, `$`. #}
+{% macro json_text(json, key) -%}
+    {{ return(adapter.dispatch('json_text')(json, key)) }}
+{%- endmacro %}
+
+{% macro duckdb__json_text(json, key) -%}
+    json_extract_string({{ json }}, '/{{ key | replace('~', '~0') | replace('/', '~1') | replace("'", "''") }}')
+{%- endmacro %}
+
+{% macro snowflake__json_text(json, key) -%}
+    {{ json }}:"{{ key | replace('"', '""') }}"::varchar
+{%- endmacro %}
+
+{# Microseconds since 1970. #}
+{% macro epoch_us(timestamp) -%}
+    {{ return(adapter.dispatch('epoch_us')(timestamp)) }}
+{%- endmacro %}
+
+{% macro duckdb__epoch_us(timestamp) -%}
+    epoch_us({{ timestamp }})
+{%- endmacro %}
+
+{% macro snowflake__epoch_us(timestamp) -%}
+    date_part(epoch_microsecond, {{ timestamp }})
+{%- endmacro %}

@@ -1,0 +1,24 @@
+-- Every exported line, flattened and typed. Parsing happens here and nowhere else.
+with raw_events as (
+    select
+        project_id,
+        export_hour,
+        source_object,
+        source_line,
+        load_id,
+        loaded_at,
+        {{ parse_exported('event') }} as event
+    from {{ source('bronze', 'raw_events') }}
+)
+
+select
+    project_id,
+    export_hour,
+    source_object,
+    source_line,
+    load_id,
+    loaded_at,
+    {%- for column in exported_columns() %}
+    {{ exported_value('event', column) }} as {{ column.name }}{{ ',' if not loop.last }}
+    {%- endfor %}
+from raw_events

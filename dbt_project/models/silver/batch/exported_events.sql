@@ -1,0 +1,112 @@
+-- What silver takes from bronze: the columns people use, with a fallback for each that must not be empty.
+{{ config(materialized='view') }}
+
+with bronze_events as (
+    select * from {{ ref('bronze_events') }}
+),
+
+completed as (
+    select
+        project_id,
+        export_hour,
+        source_object,
+        source_line,
+        load_id,
+        loaded_at,
+        coalesce(
+            nullif(uuid, ''),
+            {{ surrogate_key([
+                'project_id', 'device_id', 'user_id', 'event_id', 'event_type',
+                epoch_us('client_event_time'), 'session_id',
+            ]) }}
+        ) as uuid,
+        insert_id,
+        event_id,
+        amplitude_id,
+        user_id,
+        device_id,
+        nullif(session_id, -1) as session_id,
+        coalesce(event_type, '(none)') as event_type,
+        coalesce(event_time, client_event_time, server_upload_time, export_hour) as event_time,
+        client_event_time,
+        client_upload_time,
+        server_received_time,
+        coalesce(server_upload_time, export_hour) as server_upload_time,
+        processed_time,
+        platform,
+        os_name,
+        os_version,
+        device_family,
+        device_type,
+        device_carrier,
+        language,
+        country,
+        region,
+        city,
+        dma,
+        location_lat,
+        location_lng,
+        ip_address,
+        library,
+        version_name,
+        start_version,
+        paying,
+        event_properties,
+        user_properties,
+        groups,
+        group_properties,
+        {{ to_integer(json_text('data', 'merged_amplitude_id')) }} as merged_amplitude_id
+    from bronze_events
+)
+
+select
+    project_id,
+    export_hour,
+    source_object,
+    source_line,
+    load_id,
+    loaded_at,
+    uuid,
+    insert_id,
+    event_id,
+    amplitude_id,
+    user_id,
+    device_id,
+    session_id,
+    event_type,
+    event_time,
+    coalesce(client_event_time, event_time) as client_event_time,
+    client_upload_time,
+    server_received_time,
+    server_upload_time,
+    processed_time,
+    {{ to_project_date('event_time') }} as event_date,
+    event_time < server_upload_time - interval '24 hours' as is_late,
+    platform,
+    os_name,
+    os_version,
+    device_family,
+    device_type,
+    device_carrier,
+    language,
+    country,
+    region,
+    city,
+    dma,
+    case
+        when coalesce(country, region, city, dma) is not null
+            then {{ surrogate_key(['country', 'region', 'city', 'dma']) }}
+    end as location_key,
+    location_lat,
+    location_lng,
+    ip_address,
+    library,
+    version_name,
+    start_version,
+    paying,
+    event_properties,
+    user_properties,
+    groups,
+    group_properties,
+    merged_amplitude_id
+from completed

@@ -1,0 +1,29 @@
+-- What this run consumes: every load of the ledger that was not consumed yet under today's settings,
+-- and hours that were consumed and are gone.
+with ledger as (
+    select
+        project_id,
+        export_hour,
+        load_id
+    from {{ source('bronze', 'export_hours') }}
+),
+
+consumed_hours as (
+    select
+        project_id,
+        export_hour,
+        load_id
+    from {{ ref('consumed_hours') }}
+    where settings = '{{ settings_fingerprint() }}'
+)
+
+select
+    coalesce(ledger.project_id, consumed_hours.project_id) as project_id,
+    coalesce(ledger.export_hour, consumed_hours.export_hour) as export_hour,
+    ledger.load_id
+from ledger
+full outer join consumed_hours
+    on
+        ledger.project_id = consumed_hours.project_id
+        and ledger.export_hour = consumed_hours.export_hour
+where ledger.load_id is distinct from consumed_hours.load_id

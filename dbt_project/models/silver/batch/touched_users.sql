@@ -1,0 +1,11 @@
+-- The users whose events changed. Added to until the batch is consumed, so that a run that stopped
+-- half-way loses none.
+{{ config(
+    materialized='incremental',
+    incremental_strategy='delete+insert',
+    unique_key=['user_key'],
+    full_refresh=false,
+) }}
+
+select distinct user_key
+from {{ ref('event_changes') }}

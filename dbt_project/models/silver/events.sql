@@ -1,0 +1,212 @@
+-- The events: what was exported, once each, and whose it is.
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_touched',
+    on_schema_change='append_new_columns',
+    meta={'touched': {
+        'load_batch': ['project_id', 'export_hour'],
+        'event_verdicts': ['project_id', 'export_hour', 'source_object', 'source_line'],
+        'rekeyed_ids': ['project_id', 'amplitude_id'],
+    }},
+) }}
+{{ require_whole_batch() }}
+-- The keys that this batch touches are read off the old rows, before they go:
+-- depends_on: {{ ref('touched_users') }}, {{ ref('touched_dates') }}, {{ ref('touched_hours') }}, {{ ref('touched_devices') }}
+{%- set columns %}
+        project_id,
+        export_hour,
+        source_object,
+        source_line,
+        load_id,
+        loaded_at,
+        uuid,
+        insert_id,
+        event_id,
+        amplitude_id,
+        user_id,
+        device_id,
+        session_id,
+        event_type,
+        event_time,
+        client_event_time,
+        client_upload_time,
+        server_received_time,
+        server_upload_time,
+        processed_time,
+        event_date,
+        is_late,
+        platform,
+        os_name,
+        os_version,
+        device_family,
+        device_type,
+        device_carrier,
+        language,
+        country,
+        region,
+        city,
+        dma,
+        location_key,
+        location_lat,
+        location_lng,
+        ip_address,
+        library,
+        version_name,
+        start_version,
+        paying,
+        event_properties,
+        user_properties,
+        groups,
+        group_properties,
+        merged_amplitude_id
+{%- endset %}
+
+with load_batch as (
+    select
+        project_id,
+        export_hour
+    from {{ ref('load_batch') }}
+),
+
+verdicts as (
+    select
+        project_id,
+        export_hour,
+        source_object,
+        source_line,
+        is_in_batch,
+        reason
+    from {{ ref('event_verdicts') }}
+),
+
+merged_ids as (
+    select
+        project_id,
+        amplitude_id,
+        surviving_amplitude_id
+    from {{ ref('merged_ids') }}
+),
+
+rekeyed_ids as (
+    select
+        project_id,
+        amplitude_id
+    from {{ ref('rekeyed_ids') }}
+),
+
+exported_events as (
+    select {{- columns }}
+    from {{ ref('exported_events') }}
+    where {{ in_hours([ref('load_batch'), ref('event_verdicts')]) }}
+),
+
+-- Of the batch, the lines that no verdict drops; of other hours, the lines that a verdict brings back.
+new_events as (
+    select exported_events.*
+    from exported_events
+    left join load_batch
+        on
+            exported_events.project_id = load_batch.project_id
+            and exported_events.export_hour = load_batch.export_hour
+    left join verdicts
+        on
+            exported_events.project_id = verdicts.project_id
+            and exported_events.export_hour = verdicts.export_hour
+            and exported_events.source_object = verdicts.source_object
+            and exported_events.source_line = verdicts.source_line
+    where
+        case
+            when verdicts.project_id is null then load_batch.project_id is not null
+            else verdicts.reason is null
+        end
+),
+
+{%- if is_incremental() %}
+
+-- Events that stay, of ids that now belong to another user.
+rekeyed_events as (
+    select {{- columns }}
+    from {{ this }}
+    where
+        (project_id, amplitude_id) in (select project_id, amplitude_id from rekeyed_ids)
+        and (project_id, export_hour) not in (select project_id, export_hour from load_batch)
+        and (project_id, export_hour, source_object, source_line) not in (
+            select project_id, export_hour, source_object, source_line from verdicts
+        )
+),
+{%- endif %}
+
+written_events as (
+    select * from new_events
+    {%- if is_incremental() %}
+    union all
+    select * from rekeyed_events
+    {%- endif %}
+),
+
+keyed_events as (
+    select
+        written_events.*,
+        {{ user_key(
+            'written_events.project_id',
+            'coalesce(merged_ids.surviving_amplitude_id, written_events.amplitude_id)',
+            'written_events.user_id',
+            'written_events.device_id',
+        ) }} as user_key
+    from written_events
+    left join merged_ids
+        on
+            written_events.project_id = merged_ids.project_id
+            and written_events.amplitude_id = merged_ids.amplitude_id
+)
+
+select
+    uuid,
+    project_id,
+    user_key,
+    amplitude_id,
+    user_id,
+    device_id,
+    user_key || '-' || cast(session_id as varchar) as session_key,
+    session_id,
+    event_id,
+    insert_id,
+    event_type,
+    event_time,
+    event_date,
+    client_event_time,
+    client_upload_time,
+    server_received_time,
+    server_upload_time,
+    processed_time,
+    is_late,
+    platform,
+    os_name,
+    os_version,
+    device_family,
+    device_type,
+    device_carrier,
+    language,
+    location_key,
+    country,
+    region,
+    city,
+    dma,
+    location_lat,
+    location_lng,
+    ip_address,
+    library,
+    version_name,
+    start_version,
+    paying,
+    event_properties,
+    user_properties,
+    groups,
+    group_properties,
+    merged_amplitude_id,
+    export_hour,
+    source_object,
+    source_line,
+    load_id,
+    loaded_at
+from keyed_events

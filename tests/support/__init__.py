@@ -1,0 +1,1 @@
+"""What several tests need: bronze without the loader, dbt in this process."""

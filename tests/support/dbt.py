@@ -1,0 +1,107 @@
+"""The real dbt project, run in this process on a DuckDB file of the test's own.
+
+The project is parsed once a process; after that a build costs about a second.
+"""
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from dbt.artifacts.schemas.results import NodeStatus
+from dbt.cli.main import dbtRunner
+
+PROJECT = Path(__file__).parents[2] / "dbt_project"
+_GOOD = {NodeStatus.Success, NodeStatus.Pass, NodeStatus.Warn, NodeStatus.NoOp}
+
+
+class DbtFailed(AssertionError):
+    """A dbt command that did not succeed; the message names the nodes and their errors."""
+
+
+def build(
+    duckdb_path: Path,
+    *,
+    select: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    full_refresh: bool = False,
+    timezone: str = "UTC",
+    week_start: str = "monday",
+    variables: Mapping[str, Any] | None = None,
+    project: Path = PROJECT,
+    tests: bool = True,
+) -> dict[str, str]:
+    """Run `dbt build` and return each node's status by its name. Raises DbtFailed.
+
+    No connection to the file may be open in this process. `tests=False` leaves out data tests.
+    """
+    command = ["build", "--exclude-resource-type", "unit_test"]
+    if not tests:
+        command += ["--exclude-resource-type", "test"]
+    if select:
+        command += ["--select", *select]
+    if exclude:
+        command += ["--exclude", *exclude]
+    if full_refresh:
+        command += ["--full-refresh"]
+    if variables:
+        command += ["--vars", str(dict(variables))]
+    return run(command, duckdb_path, timezone=timezone, week_start=week_start, project=project)
+
+
+def run(
+    command: Sequence[str],
+    duckdb_path: Path,
+    *,
+    timezone: str = "UTC",
+    week_start: str = "monday",
+    project: Path = PROJECT,
+) -> dict[str, str]:
+    """Run any dbt command on the file and return each node's status by its name. Raises DbtFailed."""
+    settings = {
+        "WAREHOUSE": "duckdb",
+        "DUCKDB_PATH": str(duckdb_path),
+        "PROJECT_TIMEZONE": timezone,
+        "WEEK_START": week_start,
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+    }
+    with _environment(settings):
+        outcome = dbtRunner().invoke([*command, *_flags(project)])
+    if outcome.exception is not None:
+        raise DbtFailed(str(outcome.exception)) from outcome.exception
+    results = list(getattr(outcome.result, "results", []))
+    bad = [result for result in results if result.status not in _GOOD]
+    if bad or not outcome.success:
+        raise DbtFailed("\n".join(f"{r.node.name}: {r.status} {r.message}" for r in bad))
+    return {result.node.name: str(result.status) for result in results}
+
+
+def _flags(project: Path) -> list[str]:
+    return [
+        "--project-dir", str(project), "--profiles-dir", str(project), "--target", "duckdb",
+        "--target-path", str(_target(project)), "--log-path", str(_target(project)),
+        "--log-level", "error", "--log-level-file", "none", "--no-write-json", "--quiet",
+    ]  # fmt: skip
+
+
+@cache
+def _target(project: Path) -> Path:
+    """Return this process's own folder for what dbt writes, so that runs do not meet in one."""
+    return Path(tempfile.mkdtemp(prefix="dbt-target-"))
+
+
+@contextmanager
+def _environment(settings: Mapping[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in settings}
+    os.environ.update(settings)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
