@@ -1,6 +1,7 @@
 """A stand-in for Amplitude's Export API, and the endless world of events that it serves."""
 
 from amplitude_assets.emulator.api import API_KEY, SECRET_KEY
+from amplitude_assets.emulator.faults import Fault, FaultKind
 from amplitude_assets.emulator.server import Emulator, Request, serve
 from amplitude_assets.emulator.world import PROJECT_ID, Member, World, WorldSettings
 
@@ -9,6 +10,8 @@ __all__ = [
     "PROJECT_ID",
     "SECRET_KEY",
     "Emulator",
+    "Fault",
+    "FaultKind",
     "Member",
     "Request",
     "World",

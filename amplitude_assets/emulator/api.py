@@ -1,7 +1,7 @@
 """What the Export API answers to a request, apart from how that travels over HTTP.
 
-The rules are those of Amplitude's Export API page: both hours of a range inclusive and in UTC, an hour
-exportable only some hours after its end, at most 365 days and 4 GB a request.
+The rules are those of Amplitude's Export API page: both hours of a range inclusive and in UTC, an
+hour exportable only some hours after its end, at most 365 days and 4 GB a request.
 """
 
 import base64
@@ -9,18 +9,21 @@ import re
 import tempfile
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from typing import IO
 
-from amplitude_assets.emulator.archive import Entry, TooLarge, write_zip
+from amplitude_assets.emulator.archive import Entry, TooLargeError, write_zip
+from amplitude_assets.emulator.fault_members import with_faults
+from amplitude_assets.emulator.faults import Fault
 from amplitude_assets.emulator.world import Member, World
 
 API_KEY = "emulator"
-SECRET_KEY = "emulator-secret"
+SECRET_KEY = "emulator-secret"  # noqa: S105 - it opens nothing
 MAX_RESPONSE_BYTES = 4 * 1024**3
+NOT_FOUND = "Raw data files were not found."
 
 HOUR = timedelta(hours=1)
 _MAX_RANGE = timedelta(days=365)
@@ -48,7 +51,7 @@ class Answer:
     size: int
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """The request gets no data: the status and the text of the answer."""
 
     def __init__(self, status: int, message: str) -> None:
@@ -57,7 +60,9 @@ class Refused(Exception):
         self.message = message
 
 
-def text_answer(status: int, message: str, content_type: str = "text/plain; charset=utf-8") -> Answer:
+def text_answer(
+    status: int, message: str, content_type: str = "text/plain; charset=utf-8"
+) -> Answer:
     """An answer that is only a message."""
     body = message.encode()
     return Answer(status, content_type, BytesIO(body), len(body))
@@ -84,37 +89,40 @@ class ExportApi:
         """Raise Refused unless the Authorization header names this project's keys (HTTP Basic)."""
         scheme, _, encoded = (authorization or "").partition(" ")
         if scheme.lower() != "basic":
-            raise Refused(401, "Authentication required")
+            raise RefusedError(401, "Authentication required")
         try:
             given = base64.b64decode(encoded, validate=True).decode()
         except ValueError:
-            raise Refused(401, "Authentication required") from None
+            raise RefusedError(401, "Authentication required") from None
         if given != self._credentials:
-            raise Refused(403, "Invalid API Key")
+            raise RefusedError(403, "Invalid API Key")
 
     def check_range(self, start: str | None, end: str | None) -> list[datetime]:
-        """The hours asked for, both ends included, or raise Refused."""
+        """The hours asked for, both ends included, or raise RefusedError."""
         first, last = _hour("start", start), _hour("end", end)
         if last < first:
-            raise Refused(400, "end must not be before start")
+            raise RefusedError(400, "end must not be before start")
         if last + HOUR - first > _MAX_RANGE:
-            raise Refused(400, "The time range must not be longer than 365 days")
+            raise RefusedError(400, "The time range must not be longer than 365 days")
         hours = [first + HOUR * n for n in range((last - first) // HOUR + 1)]
         if self._limits.max_range_hours is not None and len(hours) > self._limits.max_range_hours:
-            raise Refused(504, "The amount of data is large causing a timeout")
+            raise RefusedError(504, "The amount of data is large causing a timeout")
         return hours
 
-    def export(self, hours: list[datetime]) -> Answer:
-        """The zip of these hours, or raise Refused. Hours that are not ready are absent from it."""
-        file = tempfile.SpooledTemporaryFile(max_size=_SPOOLED_BYTES)
+    def export(self, hours: Sequence[datetime], faults: Sequence[Fault] = ()) -> Answer:
+        """The zip of these hours, or raise RefusedError. Hours that are not ready are absent from it.
+
+        `faults` are about members and lines; each changes the hours that it concerns.
+        """
+        file = tempfile.SpooledTemporaryFile(max_size=_SPOOLED_BYTES)  # noqa: SIM115 - the answer's body
         try:
-            count = write_zip(self._entries(hours), file, self._limits.max_response_bytes)
-        except TooLarge:
-            raise Refused(
+            count = write_zip(self._entries(hours, faults), file, self._limits.max_response_bytes)
+        except TooLargeError:
+            raise RefusedError(
                 400, "The file size of the exported data is too large. Shorten the time range."
             ) from None
         if not count:
-            raise Refused(404, NOT_FOUND)
+            raise RefusedError(404, NOT_FOUND)
         size = file.tell()
         file.seek(0)
         return Answer(200, "application/zip", file, size)
@@ -123,11 +131,14 @@ class ExportApi:
         """Whether an hour has been over for the delay's full hours."""
         return self._clock() >= hour + HOUR * (1 + self._limits.delay_hours)
 
-    def _entries(self, hours: list[datetime]) -> Iterator[Entry]:
-        for hour in hours:
-            if self.is_ready(hour):
-                for member in self._members(hour):
-                    yield Entry(member.name, [member.data])
+    def _entries(self, hours: Sequence[datetime], faults: Sequence[Fault]) -> Iterator[Entry]:
+        for hour in filter(self.is_ready, hours):
+            here = [fault for fault in faults if fault.concerns(hour)]
+            members = self._members(hour)
+            if not here:
+                yield from (Entry(member.name, [member.data]) for member in members)
+            elif whole_hour := list(members):
+                yield from with_faults(whole_hour, here, hour, hours[-1])
 
     def _members(self, hour: datetime) -> Iterator[Member]:
         kept = self._cache.get(hour)
@@ -145,18 +156,17 @@ class ExportApi:
             self._cache.put(hour, made)
 
 
-NOT_FOUND = "Raw data files were not found."
-
-
 def _hour(name: str, text: str | None) -> datetime:
     if not text:
-        raise Refused(400, f"Missing required parameter: {name}")
+        raise RefusedError(400, f"Missing required parameter: {name}")
     try:
         if not _HOUR_FORMAT.fullmatch(text):
             raise ValueError
         return datetime.strptime(text, "%Y%m%dT%H").replace(tzinfo=UTC)
     except ValueError:
-        raise Refused(400, f"Invalid {name}: {text!r} is not of the form YYYYMMDDTHH") from None
+        raise RefusedError(
+            400, f"Invalid {name}: {text!r} is not of the form YYYYMMDDTHH"
+        ) from None
 
 
 class _HourCache:

@@ -9,7 +9,7 @@ from typing import IO
 _MADE_AT = (2020, 1, 1, 0, 0, 0)
 
 
-class TooLarge(Exception):
+class TooLargeError(Exception):
     """The archive would be larger than a response may be."""
 
 
@@ -30,7 +30,7 @@ class Entry:
 def write_zip(entries: Iterable[Entry], file: IO[bytes], max_bytes: int) -> int:
     """Write the entries to `file` as a zip and return how many there were.
 
-    Raises TooLarge as soon as there are more than `max_bytes`.
+    Raises TooLargeError as soon as there are more than `max_bytes`.
     """
     count = 0
     with zipfile.ZipFile(file, "w") as archive, warnings.catch_warnings():
@@ -44,7 +44,7 @@ def write_zip(entries: Iterable[Entry], file: IO[bytes], max_bytes: int) -> int:
                 for piece in entry.pieces:
                     member.write(piece)
                     if file.tell() > max_bytes:
-                        raise TooLarge
+                        raise TooLargeError
             if entry.has_bad_crc:
                 info.CRC ^= 1
             count += 1

@@ -1,12 +1,12 @@
 """What the export says of the device and the app on it, as JSON text."""
 
-import json
 from functools import lru_cache
 from typing import NamedTuple
 
 from amplitude_assets.emulator.noise import I64, Mask
 from amplitude_assets.emulator.people import ANDROID, IOS, WEB
 from amplitude_assets.emulator.releases import version_name
+from amplitude_assets.emulator.text import json_text
 
 
 class Device(NamedTuple):
@@ -113,4 +113,4 @@ def _columns(
         "version_name": version_name,
         "start_version": start_version,
     }
-    return json.dumps(columns, ensure_ascii=False, separators=(",", ":")).encode()[1:-1]
+    return json_text(columns)[1:-1]

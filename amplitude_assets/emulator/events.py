@@ -23,8 +23,8 @@ _CORRECTED_FROM_MS = 60_000
 class Events:
     """Columns about uploaded rows, one element a row; `visit` is the position of its visit.
 
-    `key` is the event's own, the same in every copy of it; `uuid_key` differs in a copy that Amplitude
-    took for a new event. `step` is the position within the visit.
+    `key` is the event's own, the same in every copy of it; `uuid_key` differs in a copy that
+    Amplitude took for a new event. `step` is the position within the visit.
     """
 
     visit: I64

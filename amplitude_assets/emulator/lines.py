@@ -1,13 +1,15 @@
 """Rows to the JSON lines of the export: 55 columns each, always all there, in one order.
 
-The text of a line is put together from pieces, each written as seldom as possible: what a visit says of its
-device and place once a visit, what an event type says once a release, and the times of all rows at once.
+The text of a line is put together from pieces, each written as seldom as possible: what a visit
+says of its device and place once a visit, what an event type says once a release, and the times of
+all rows at once.
 """
 
 import numpy as np
 
 from amplitude_assets.emulator.events import Events
 from amplitude_assets.emulator.noise import I64, Mask, below, bits, uniform
+from amplitude_assets.emulator.oddities import ODD_SHARE, made_odd
 from amplitude_assets.emulator.people import People
 from amplitude_assets.emulator.places import PLACES
 from amplitude_assets.emulator.properties import (
@@ -18,9 +20,9 @@ from amplitude_assets.emulator.properties import (
     PropertyTexts,
 )
 from amplitude_assets.emulator.scripts import EVENT_NAMES, Event
-from amplitude_assets.emulator.text import hexadecimal, rows, times, uuids
-from amplitude_assets.emulator.visit_texts import State, VisitTexts, json_text
-from amplitude_assets.emulator.visits import HOUR_MS, Visits
+from amplitude_assets.emulator.text import hexadecimal, json_text, rows, times, uuids
+from amplitude_assets.emulator.visit_texts import State, VisitTexts
+from amplitude_assets.emulator.visits import Visits
 
 _TYPE_TEXTS = [b',"event_type":%b,"event_id":' % json_text(name) for name in EVENT_NAMES]
 _HAS_PROPERTIES = np.array([event > Event.SESSION_END for event in Event])
@@ -47,7 +49,7 @@ class LineWriter:
         texts = VisitTexts(visits.take(used), people.take(used), self._project_id)
         at = visit.tolist()
         types = events.event.tolist()
-        return [
+        lines = [
             b"".join(pieces)
             for pieces in zip(
                 _stamps(events),
@@ -63,6 +65,10 @@ class LineWriter:
                 strict=True,
             )
         ]
+        # By the event's key, so that all copies of an event are odd in the same way.
+        for odd in np.flatnonzero(uniform(events.key, "odd") < ODD_SHARE).tolist():
+            lines[odd] = made_odd(lines[odd], int(events.key[odd] >> np.uint64(8)))
+        return lines
 
     def _event_properties(
         self, events: Events, visits: Visits, people: People, release: I64

@@ -1,8 +1,8 @@
 """Reproducible randomness: numbers that are a pure function of a key and a name.
 
-Every draw in the world goes through here, so that any hour can be made without making the hours before
-it, and comes out the same on every machine and numpy version (numpy's own generators promise that only
-within a version). The mixing function is splitmix64 (Steele, Lea, Flood 2014).
+Every draw in the world goes through here, so that any hour can be made without making the hours
+before it, and comes out the same on every machine and numpy version (numpy's own generators promise
+that only within a version). The mixing function is splitmix64 (Steele, Lea, Flood 2014).
 """
 
 from zlib import crc32

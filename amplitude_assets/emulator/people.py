@@ -1,7 +1,7 @@
 """Who a person is: everything about them that does not change from visit to visit.
 
-People are numbered in the order in which they join, without end in either direction of time; all that is
-known of person n follows from n alone.
+People are numbered in the order in which they join, without end in either direction of time; all
+that is known of person n follows from n alone.
 """
 
 from dataclasses import dataclass, fields
@@ -9,9 +9,9 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from amplitude_assets.emulator.noise import (
+    F64,
     I64,
     U64,
-    F64,
     Mask,
     below,
     bits,
@@ -24,8 +24,8 @@ from amplitude_assets.emulator.rhythm import Rhythm
 WEB, IOS, ANDROID = 0, 1, 2
 NEVER = -1
 
-# Days after joining on which a person signs up, and on which a member starts on a second device. The
-# second device always comes later, so that there is an account for it to be merged into.
+# Days after joining on which a person signs up, and on which a member starts on a second device.
+# The second device always comes later, so that there is an account for it to be merged into.
 SIGN_UP_DAYS = (NEVER, 0, 1, 4, 12)
 SECOND_DEVICE_DAYS = (NEVER, 16, 25, 40)
 
@@ -98,8 +98,8 @@ def second_device_day(keys: U64) -> I64:
 def amplitude_ids(numbers: I64, which: int) -> I64:
     """Amplitude's id for each person's first (0) or second (1) device before any merge.
 
-    Up to 1.2e12, as seen in exports. Multiplying by an odd number modulo 2**40 is one to one, so no two
-    people share an id.
+    Up to 1.2e12, as seen in exports. Multiplying by an odd number modulo 2**40 is one to one, so no
+    two people share an id.
     """
     scattered = ((numbers * 2 + which) * 0x9E3779B1) % 2**40
     return scattered + 100_000_000_000
@@ -120,8 +120,8 @@ def device_keys(people: People, is_second: Mask) -> U64:
 def clock_errors(device: U64) -> I64:
     """By how many milliseconds each device's clock runs behind the true time (ahead if negative).
 
-    Most are right to a second; some are off by minutes to hours, a few by days, and those are the ones
-    that Amplitude corrects (at 60 seconds and more).
+    Most are right to a second; some are off by minutes to hours, a few by days, and those are the
+    ones that Amplitude corrects (at 60 seconds and more).
     """
     size = picked(device, "clock", [955, 38, 6, 1])
     spread = uniform(device, "clock error") * 2 - 1

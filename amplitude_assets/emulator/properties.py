@@ -1,10 +1,9 @@
 """The text of event properties: what each kind of event says, by release.
 
-An event's properties depend on its type, its release and one of a thousand variants (item,
-quantity and currency), so their text is written once and used again; only a running number is added.
+An event's properties depend on its type, its release and one of a thousand variants (item, quantity
+and currency), so their text is written once and used again; only a running number is added.
 """
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +15,7 @@ from amplitude_assets.emulator.releases import (
     order_id_is_text,
 )
 from amplitude_assets.emulator.scripts import Event
+from amplitude_assets.emulator.text import json_text
 
 PRODUCTS, QUANTITIES, CURRENCIES = 64, 4, ("USD", "EUR", "GBP", "INR")
 VARIANTS = PRODUCTS * QUANTITIES * len(CURRENCIES)
@@ -72,8 +72,8 @@ def _written(key: int) -> tuple[bytes, bytes]:
     release, event = divmod(rest, len(Event))
     if event <= Event.SESSION_END:
         return b',"event_properties":{}}', b""
-    properties = _WRITERS[Event(event)](release, variant) | _of_release(release, variant)
-    text = json.dumps(properties, ensure_ascii=False, separators=(",", ":"))[:-1]
+    properties = _WRITERS[Event(event)](variant) | _of_release(release, variant)
+    text = json_text(properties).decode()[:-1]
     number, quote = "elapsed_ms", ""
     if event in ORDER_EVENTS:
         number, quote = "order_id", '"' * order_id_is_text(release)
@@ -103,7 +103,7 @@ def _product(variant: int) -> tuple[str, str, float, int, str]:
     return f"P-{product:03d}", name, price, quantity, currency
 
 
-def _page(release: int, variant: int) -> Properties:
+def _page(variant: int) -> Properties:
     page = _PAGES[variant % len(_PAGES)]
     return {
         "[Amplitude] Page Path": page,
@@ -116,7 +116,7 @@ def _page(release: int, variant: int) -> Properties:
     }
 
 
-def _search(release: int, variant: int) -> Properties:
+def _search(variant: int) -> Properties:
     query = _SEARCHES[variant % len(_SEARCHES)]
     return {
         "query": query,
@@ -125,7 +125,7 @@ def _search(release: int, variant: int) -> Properties:
     }
 
 
-def _click(release: int, variant: int) -> Properties:
+def _click(variant: int) -> Properties:
     return {
         "element.id": f"btn-{variant % 23}",
         "text": ("Add to bag", "Menü", "→", "OK")[variant % 4],
@@ -133,7 +133,7 @@ def _click(release: int, variant: int) -> Properties:
     }
 
 
-def _item(release: int, variant: int) -> Properties:
+def _item(variant: int) -> Properties:
     product_id, name, price, _, currency = _product(variant)
     # Some code paths send the price as a float and some as an integer, as real clients do.
     return {
@@ -146,11 +146,11 @@ def _item(release: int, variant: int) -> Properties:
     }
 
 
-def _added(release: int, variant: int) -> Properties:
-    return _item(release, variant) | {"quantity": _product(variant)[3]}
+def _added(variant: int) -> Properties:
+    return _item(variant) | {"quantity": _product(variant)[3]}
 
 
-def _order(release: int, variant: int) -> Properties:
+def _order(variant: int) -> Properties:
     product_id, name, price, quantity, currency = _product(variant)
     return {
         "items": [{"product_id": product_id, "name": name, "quantity": quantity, "price": price}],
@@ -161,7 +161,7 @@ def _order(release: int, variant: int) -> Properties:
     }
 
 
-def _revenue(release: int, variant: int) -> Properties:
+def _revenue(variant: int) -> Properties:
     """A revenue event; one in sixteen leaves `$revenue` to be price times quantity."""
     product_id, _, price, quantity, currency = _product(variant)
     properties: Properties = {
@@ -178,13 +178,13 @@ def _revenue(release: int, variant: int) -> Properties:
     return properties
 
 
-def _twin(release: int, variant: int) -> Properties:
+def _twin(variant: int) -> Properties:
     """The bare twin of a revenue event: same purchase, no `$revenue`, not to be counted."""
     product_id, _, price, quantity, _ = _product(variant)
     return {"$productId": product_id, "$price": price, "$quantity": quantity}
 
 
-def _renewed(release: int, variant: int) -> Properties:
+def _renewed(variant: int) -> Properties:
     price = (9.0, 29.0, 99.0)[variant % 3]
     return {
         "$productId": f"plan-{variant % 3}",
@@ -196,7 +196,7 @@ def _renewed(release: int, variant: int) -> Properties:
     }
 
 
-def _refund(release: int, variant: int) -> Properties:
+def _refund(variant: int) -> Properties:
     product_id, _, price, quantity, currency = _product(variant)
     return {
         "$productId": product_id,
@@ -208,18 +208,18 @@ def _refund(release: int, variant: int) -> Properties:
     }
 
 
-def _account(release: int, variant: int) -> Properties:
+def _account(variant: int) -> Properties:
     return {
         "method": ("password", "google", "apple", "sso")[variant % 4],
         "newsletter?": variant % 3 == 0,
     }
 
 
-def _notification(release: int, variant: int) -> Properties:
-    return {"campaign": f"push-{release}-{variant % 5}", "opened": variant % 4 == 0}
+def _notification(variant: int) -> Properties:
+    return {"campaign": f"push-{variant % 5}", "opened": variant % 4 == 0}
 
 
-def _report(release: int, variant: int) -> Properties:
+def _report(variant: int) -> Properties:
     return {
         "report": f"r-{variant}",
         "rows": variant * 37,
@@ -227,11 +227,11 @@ def _report(release: int, variant: int) -> Properties:
     }
 
 
-def _invited(release: int, variant: int) -> Properties:
+def _invited(variant: int) -> Properties:
     return {"role": ("viewer", "editor", "admin")[variant % 3], "seats left": 20 - variant % 20}
 
 
-def _shipped(release: int, variant: int) -> Properties:
+def _shipped(variant: int) -> Properties:
     return {
         "carrier": ("Post", "Courier")[variant % 2],
         "parcels": 1 + variant % 3,
@@ -239,7 +239,7 @@ def _shipped(release: int, variant: int) -> Properties:
     }
 
 
-def _scheduled(release: int, variant: int) -> Properties:
+def _scheduled(variant: int) -> Properties:
     return {"plan": f"plan-{variant % 3}", "auto": variant % 2 == 0}
 
 
@@ -256,7 +256,7 @@ ORDER_EVENTS = frozenset(
     }
 )
 
-_WRITERS: dict[Event, Callable[[int, int], Properties]] = {
+_WRITERS: dict[Event, Callable[[int], Properties]] = {
     Event.PAGE_VIEWED: _page,
     Event.SEARCH: _search,
     Event.BUTTON_CLICKED: _click,

@@ -31,8 +31,8 @@ def hour_of_week(hours: I64) -> I64:
 class Rhythm:
     """The week's shape by place, and how many people have joined by any moment.
 
-    `joins_per_hour` is the mean over a week. The tables are summed in plain Python because numpy's order
-    of addition depends on the processor.
+    `joins_per_hour` is the mean over a week. The tables are summed in plain Python because numpy's
+    order of addition depends on the processor.
     """
 
     def __init__(self, joins_per_hour: float) -> None:

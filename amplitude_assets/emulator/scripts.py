@@ -87,8 +87,8 @@ class Pool(IntEnum):
 class Scripts:
     """All scripts end to end. Script s has the steps `first[s]` to `first[s] + count[s] - 1`.
 
-    `event` and `offset_ms` (since the visit's start) have one element a step. `signs_at` is the step
-    within the script from which the person is known by name, past the end if there is none.
+    `event` and `offset_ms` (since the visit's start) have one element a step. `signs_at` is the
+    step within the script from which the person is known by name, past the end if there is none.
     `pool_first` and `pool_size` say which scripts belong to a Pool.
     """
 

@@ -1,9 +1,10 @@
 """The Export API over HTTP, on a thread of this process."""
 
+import contextlib
 import socket
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,15 +18,21 @@ from amplitude_assets.emulator.api import (
     Answer,
     ExportApi,
     Limits,
-    Refused,
+    RefusedError,
     text_answer,
 )
+from amplitude_assets.emulator.faults import (
+    BODY_KINDS,
+    CONNECTION_KINDS,
+    STATUSES,
+    Fault,
+    FaultBook,
+    FaultKind,
+)
+from amplitude_assets.emulator.transfer import spoiled, write_body
 from amplitude_assets.emulator.world import World
 
 EXPORT_PATH = "/api/2/export"
-_PIECE = 256 * 1024
-# Every so many hours the answer comes in chunks, without its length.
-_CHUNKED_EVERY = 5
 
 
 @dataclass(frozen=True)
@@ -38,14 +45,27 @@ class Request:
 
 
 class Emulator:
-    """A running server. `requests` are the exports asked for so far, in the order they were answered."""
+    """A running server, at `base_url`.
 
-    def __init__(self, base_url: str) -> None:
+    `requests` are the exports asked for so far, in the order in which they were answered;
+    `max_concurrent` is how many were under way at one time at most.
+    """
+
+    def __init__(self, base_url: str, faults: FaultBook) -> None:
         self.base_url = base_url
         self.requests: list[Request] = []
         self.max_concurrent = 0
+        self._faults = faults
         self._under_way = 0
         self._lock = threading.Lock()
+
+    def add_fault(self, fault: Fault) -> None:
+        """Misbehave by one more rule from now on."""
+        self._faults.add(fault)
+
+    def clear_faults(self) -> None:
+        """Behave from now on."""
+        self._faults.clear()
 
     def began(self) -> None:
         """A request has come in."""
@@ -53,15 +73,15 @@ class Emulator:
             self._under_way += 1
             self.max_concurrent = max(self.max_concurrent, self._under_way)
 
-    def answered(self, request: Request) -> None:
-        """A request has been answered."""
+    def ended(self, request: Request) -> None:
+        """A request has been answered, or dropped."""
         with self._lock:
             self._under_way -= 1
             self.requests.append(request)
 
 
 @contextmanager
-def serve(
+def serve(  # noqa: PLR0913 - each is a setting of the API's own
     world: World | None = None,
     *,
     host: str = "127.0.0.1",
@@ -72,35 +92,35 @@ def serve(
     delay_hours: int = 2,
     max_response_bytes: int = MAX_RESPONSE_BYTES,
     max_range_hours: int | None = None,
+    faults: Sequence[Fault] = (),
 ) -> Iterator[Emulator]:
     """Serve a world's exports until the block is left; port 0 takes a free one.
 
-    `clock` returns the time, in UTC, by which hours become exportable. Ranges of more than
+    `clock` returns the time (timezone-aware) by which hours become exportable. Ranges of more than
     `max_range_hours` get a 504. Raises OSError when the port is taken.
     """
     limits = Limits(delay_hours, max_response_bytes, max_range_hours)
     api = ExportApi(world or World(), api_key, secret_key, clock, limits)
-    with _Server((host, port), api) as server:
-        thread = threading.Thread(
-            target=server.serve_forever, kwargs={"poll_interval": 0.05}, name="emulator", daemon=True
-        )
+    with _Server((host, port), api, FaultBook(faults)) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
         thread.start()
         try:
             yield server.emulator
         finally:
             server.shutdown()
-            server.hang_up()
             thread.join()
+            server.hang_up()
 
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
 
-    def __init__(self, address: tuple[str, int], api: ExportApi) -> None:
+    def __init__(self, address: tuple[str, int], api: ExportApi, faults: FaultBook) -> None:
         super().__init__(address, _Handler)
         self.api = api
-        self.emulator = Emulator(f"http://{address[0]}:{self.server_port}")
+        self.faults = faults
+        self.emulator = Emulator(f"http://{address[0]}:{self.server_port}", faults)
         self._open: set[socket.socket] = set()
 
     def process_request(self, request: Any, client_address: Any) -> None:
@@ -112,10 +132,10 @@ class _Server(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that goes away is its own business."""
+        """Nothing: a client may go away when it likes."""
 
     def hang_up(self) -> None:
-        """Close what clients keep open for another request."""
+        """Close the connections that clients keep open for another request."""
         for request in list(self._open):
             self.shutdown_request(request)
 
@@ -125,48 +145,53 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def do_GET(self) -> None:
+        """Answer an export, and note that it was asked for."""
         url = urlsplit(self.path)
         if url.path != EXPORT_PATH:
-            self._send(text_answer(404, "Not Found"), is_chunked=False)
+            self._send(text_answer(404, "Not Found"), fault=None)
             return
         query = {name: values[0] for name, values in parse_qs(url.query).items()}
         start, end = query.get("start"), query.get("end")
-        self.server.emulator.began()
         status = 0
+        self.server.emulator.began()
         try:
-            answer = self._answer(start, end)
-            with closing(answer.body):
-                status = answer.status
-                self._send(answer, is_chunked=_is_chunked(answer, start))
+            answer, fault = self._answer(start, end)
+            if answer is None:
+                self.close_connection = True
+                return
+            status = answer.status
+            with contextlib.closing(answer.body):
+                self._send(answer, fault)
         finally:
-            self.server.emulator.answered(Request(start or "", end or "", status))
+            self.server.emulator.ended(Request(start or "", end or "", status))
 
-    def _answer(self, start: str | None, end: str | None) -> Answer:
+    def _answer(self, start: str | None, end: str | None) -> tuple[Answer | None, Fault | None]:
+        """The answer, None for none at all, and the fault in how it is sent, if any."""
         api = self.server.api
         try:
             api.check_credentials(self.headers.get("Authorization"))
-            return api.export(api.check_range(start, end))
-        except Refused as refused:
-            return text_answer(refused.status, refused.message)
+            hours = api.check_range(start, end)
+            faults = self.server.faults.take(hours)
+            first = faults[0] if faults else None
+            if first is None or first.kind not in STATUSES.keys() | CONNECTION_KINDS | BODY_KINDS:
+                return api.export(hours, faults), None
+            if first.kind is FaultKind.CLOSED_AT_ONCE:
+                return None, first
+            if first.kind in STATUSES:
+                return text_answer(*STATUSES[first.kind]), first
+            answer = api.export(hours)
+            return (spoiled(answer, first.kind) if first.kind in BODY_KINDS else answer), first
+        except RefusedError as refused:
+            return text_answer(refused.status, refused.message), None
 
-    def _send(self, answer: Answer, is_chunked: bool) -> None:
+    def _send(self, answer: Answer, fault: Fault | None) -> None:
         self.send_response(answer.status)
         self.send_header("Content-Type", answer.content_type)
         if answer.status == 401:
             self.send_header("WWW-Authenticate", 'Basic realm="Amplitude"')
-        if is_chunked:
-            self.send_header("Transfer-Encoding", "chunked")
-        else:
-            self.send_header("Content-Length", str(answer.size))
-        self.end_headers()
-        while piece := answer.body.read(_PIECE):
-            self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece) if is_chunked else piece)
-        if is_chunked:
-            self.wfile.write(b"0\r\n\r\n")
+        if fault is not None and fault.retry_after is not None:
+            self.send_header("Retry-After", fault.retry_after)
+        write_body(self, answer, fault)
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, *args: Any) -> None:
         """Nothing: `Emulator.requests` is the log."""
-
-
-def _is_chunked(answer: Answer, start: str | None) -> bool:
-    return answer.status == 200 and int((start or "0")[-2:]) % _CHUNKED_EVERY == 4

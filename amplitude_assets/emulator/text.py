@@ -1,9 +1,10 @@
 """Numbers to text for many rows at once: times, UUIDs, and rows of fixed width.
 
-Fields are matrices of characters (one row of `uint8` an event), which is some twenty times faster than
-formatting one value after the other.
+Fields are matrices of characters (one row of `uint8` an event), which is some twenty times faster
+than formatting one value after the other.
 """
 
+import json
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,6 +16,11 @@ Chars = NDArray[np.uint8]
 
 TIME_WIDTH = 26
 UUID_WIDTH = 36
+
+
+def json_text(value: object) -> bytes:
+    """A value as compact JSON in UTF-8, with nothing escaped that need not be."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _table(texts: Sequence[str]) -> Chars:

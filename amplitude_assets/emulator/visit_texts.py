@@ -1,12 +1,11 @@
 """What every row of a visit has in common, as JSON text written once a visit."""
 
-import json
 from enum import IntEnum
 
 import numpy as np
 
 from amplitude_assets.emulator.devices import device_text, is_segment, server_text
-from amplitude_assets.emulator.noise import I64, U64, Mask, below, bits, uniform
+from amplitude_assets.emulator.noise import I64, Mask, below, bits, uniform
 from amplitude_assets.emulator.people import IOS, WEB, People, amplitude_ids
 from amplitude_assets.emulator.places import PLACES
 from amplitude_assets.emulator.releases import (
@@ -15,7 +14,7 @@ from amplitude_assets.emulator.releases import (
     release_at,
 )
 from amplitude_assets.emulator.scripts import Pool
-from amplitude_assets.emulator.text import hexadecimal, uuids
+from amplitude_assets.emulator.text import hexadecimal, json_text, uuids
 from amplitude_assets.emulator.visits import Visits
 
 # Columns that are null in every row: deprecated since 2023, or never seen filled.
@@ -61,7 +60,8 @@ class VisitTexts:
 
     def __init__(self, visits: Visits, people: People, project_id: int) -> None:
         self.is_server: Mask = visits.pool == Pool.SERVER
-        # Web pages are always the newest release; apps are updated when their owners get round to it.
+        # Web pages are always the newest release; apps are updated when their owners get round to
+        # it.
         behind = below(visits.device, "behind", 4) * (visits.platform != WEB)
         self.release: I64 = np.maximum(release_at(visits.start_hour) - behind, 0)
         habit = below(visits.device, "habit", 1 << 20)
@@ -73,18 +73,13 @@ class VisitTexts:
                 _sessions(visits, self.is_server),
                 _device_ids(visits, people, self.is_server),
                 _devices(visits, people, self.release, habit, self.is_server),
-                _places(visits, people, self.is_server),
+                _places(people, self.is_server),
                 _constants(visits, project_id),
                 _groups(visits, people),
                 _user_properties(visits, people, self.release),
                 strict=True,
             )
         ]
-
-
-def json_text(value: object) -> bytes:
-    """A value as compact JSON in UTF-8."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _identities(visits: Visits, people: People) -> list[tuple[bytes, ...]]:
@@ -184,7 +179,7 @@ def _devices(
     ]
 
 
-def _places(visits: Visits, people: People, is_server: Mask) -> list[bytes]:
+def _places(people: People, is_server: Mask) -> list[bytes]:
     where = np.where(is_server, len(PLACES), people.place)
     return [_PLACE_TEXTS[at] for at in where.tolist()]
 
@@ -221,7 +216,7 @@ def _company_name(company: int) -> str:
 
 
 def _groups(visits: Visits, people: People) -> list[bytes]:
-    """groups and group_properties of people who come on behalf of a company."""
+    """Groups and group_properties of people who come on behalf of a company."""
     texts = []
     for is_business, company in zip(
         _in_company(visits, people), people.company.tolist(), strict=True
@@ -259,7 +254,8 @@ def _user_properties(visits: Visits, people: People, release: I64) -> list[bytes
     plan = below(people.key, "plan", len(_PLANS))
     is_paying = people.is_spender & (visits.signs_at < 0) & (days >= 2)
     source = below(people.key, "source", len(_SOURCES))
-    # Other places send nothing but what the newest campaign says: the value changes from visit to visit.
+    # Other places send nothing but what the newest campaign says: the value changes from visit to
+    # visit.
     latest = np.where(
         uniform(visits.key, "campaign") < 0.3, below(visits.key, "latest", len(_SOURCES)), 0
     )

@@ -1,9 +1,9 @@
 """Which visits deliver events in an hour: who came, when, on which device, and when it was uploaded.
 
-The export sorts events by the hour of upload, so a visit is found from the hour in which it is delivered.
-Most visits deliver as they happen (prompt). Some are held back and delivered whole some hours, days or
-weeks after they began (late); and some of those are sent again later still, because the first answer was
-lost (resent).
+The export sorts events by the hour of upload, so a visit is found from the hour in which it is
+delivered. Most visits deliver as they happen (prompt). Some are held back and delivered whole some
+hours, days or weeks after they began (late); and some of those are sent again later still, because
+the first answer was lost (resent).
 """
 
 from dataclasses import dataclass, fields
@@ -30,8 +30,9 @@ from amplitude_assets.emulator.scripts import PACES, Pool, Scripts
 HOUR_MS = 3_600_000
 DAY_HOURS = 24
 
-# A prompt visit begins at most this many hours before the hour of its last upload: three hours of visit,
-# half an hour until the session's end is sent. One hour more for what is delivered again an hour later.
+# A prompt visit begins at most this many hours before the hour of its last upload: three hours of
+# visit, half an hour until the session's end is sent. One hour more for what is delivered again an
+# hour later.
 PROMPT_REACH = 5
 
 # Visits to come for each person who joins, before the rhythm of the day thins them out.
@@ -41,8 +42,8 @@ _AGE_EXPONENT_STEPS = 365
 _MILESTONE_LAGS = (0, 6, 26, 170, 480)
 _MILESTONE_LAG_SHARES = [965.0, 20.0, 9.0, 4.0, 2.0]
 
-# After how many hours a late delivery is sent again: within the hour after, within Amplitude's seven days
-# of deduplication, and (to be kept as events of their own) after them.
+# After how many hours a late delivery is sent again: within the hour after, within Amplitude's
+# seven days of deduplication, and (to be kept as events of their own) after them.
 RESENT_AFTER = (NEVER, 1, 30, 100, 200)
 _RESENT_SHARES = [92.0, 2.6, 2.6, 2.0, 0.8]
 
@@ -51,10 +52,10 @@ _RESENT_SHARES = [92.0, 2.6, 2.6, 2.0, 0.8]
 class Visits:
     """Columns about visits, one element a visit. Times are in ms since 1970 UTC, by the true clock.
 
-    `delivered_ms` is when a late visit is uploaded, -1 for a prompt one. `delivery` is 1 when the visit is
-    sent for the second time. `signs_at` is the step from which the person is known by name: before the first
-    for members, never reached by strangers. `merges` says that the anonymous id of a second device is
-    absorbed at that step.
+    `delivered_ms` is when a late visit is uploaded, -1 for a prompt one. `delivery` is 1 when the
+    visit is sent for the second time. `signs_at` is the step from which the person is known by
+    name: before the first for members, never reached by strangers. `merges` says that the anonymous
+    id of a second device is absorbed at that step.
     """
 
     key: U64
@@ -257,7 +258,9 @@ class Calendar:
             device=device,
             clock_error_ms=clock_errors(device) * ~is_server,
             held_ms=(uniform(key, "held for") * 100 * 60_000).astype(np.int64) * is_held,
-            signs_at=np.where(is_known, -1, self._scripts.signs_at[script]),
+            signs_at=np.where(
+                is_known & (pool != Pool.SIGN_IN), -1, self._scripts.signs_at[script]
+            ),
             is_logged_out=is_known & (uniform(key, "logged out") < 0.08) & ~is_server,
             is_first=found.milestone_day == 0,
             merges=is_merging,

@@ -1,19 +1,22 @@
 """The world that the emulator serves: any hour of it, from any year, the same each time.
 
-An hour is made by shards of some ten thousand events, so that memory does not grow with the traffic.
+An hour is made by shards of some ten thousand events, so that memory does not grow with the
+traffic.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import NamedTuple
 
 import numpy as np
 from isal import igzip
 
-from amplitude_assets.emulator.events import joined_up, put_off, uploaded_in
+from amplitude_assets.emulator.ads import ad_lines
+from amplitude_assets.emulator.events import put_off, uploaded_in
 from amplitude_assets.emulator.lines import LineWriter
 from amplitude_assets.emulator.noise import U64, below, joined, mixed, uniform
+from amplitude_assets.emulator.oddities import with_long_text
 from amplitude_assets.emulator.people import Population
 from amplitude_assets.emulator.rhythm import Rhythm
 from amplitude_assets.emulator.scripts import Pool, Scripts, write_scripts
@@ -34,7 +37,9 @@ _POOL_SHARES = {
     Pool.SERVER: 0.050,
 }
 
+# The share of hours in which nothing is received, and of those with one very long line.
 _QUIET_BY_NIGHT, _QUIET_BY_DAY = 0.035, 0.01
+_LONG_TEXT_SHARE = 1 / 300
 
 
 @dataclass(frozen=True)
@@ -109,12 +114,19 @@ class World:
                 if since != hour:
                     events = put_off(events, since, hour)
                 lines += self._writer.lines(events, visits, people)
+                if shard == 0:
+                    lines += ad_lines(self.settings.project_id, self._key, since, hour)
             if lines:
+                if shard == 0 and self._has_long_text(hour):
+                    lines[0] = with_long_text(lines[0])
                 yield _shuffled(lines, joined(self._hour_key(hour), shard))
 
     def _is_quiet(self, hour: int) -> bool:
         chance = _QUIET_BY_NIGHT if hour % 24 < 6 else _QUIET_BY_DAY
         return bool(uniform(self._hour_key(hour), "quiet")[0] < chance)
+
+    def _has_long_text(self, hour: int) -> bool:
+        return bool(uniform(self._hour_key(hour), "long text")[0] < _LONG_TEXT_SHARE)
 
     def _hour_key(self, hour: int) -> U64:
         return joined(joined(self._key, 0), hour)
