@@ -5,6 +5,7 @@ Heavy imports stand in the commands, so that bad input is told at once.
 """
 
 import sys
+import warnings
 from datetime import UTC, datetime
 
 import click
@@ -29,6 +30,8 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line, and turn what is wrong with its input into one line and exit 2."""
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # libraries' notes to developers; tests show them
     try:
         cli(standalone_mode=False)
     except click.Abort:

@@ -149,7 +149,7 @@ def _progress_display(console: Console) -> Iterator[ProgressSink]:
 
 def _print_done(console: Console, step: Progress) -> None:
     if step.done >= step.total:
-        console.print(step, highlight=False, soft_wrap=True)
+        console.print(str(step), highlight=False, soft_wrap=True)
 
 
 def _print_summary(console: Console, settings: Settings, summary: Summary) -> None:

@@ -86,7 +86,7 @@ def _figures(key: U64, campaign: int) -> dict[str, object]:
         "ad_platform": "google",
         "ad_id": 643_022_056_303 + campaign,
         "campaign_id": 19_410_069_806 + campaign,
-        "campaign_name": f"Always on – {_KINDS[campaign % 3].title()} {campaign}",
+        "campaign_name": f"Always on | {_KINDS[campaign % 3].title()} {campaign}",
         "campaign_advertising_channel_type": _KINDS[campaign % 3],
         "final_url": "https://shop.example.com/?utm_source=google&utm_medium=cpc",
     }

@@ -34,7 +34,7 @@ _CACHED_BYTES = 48 * 1024**2
 
 @dataclass(frozen=True)
 class Limits:
-    """When the API refuses. `max_range_hours` is the longest range before a request times out (504)."""
+    """When the API refuses: ranges of more than `max_range_hours` time out (504)."""
 
     delay_hours: int = 2
     max_response_bytes: int = MAX_RESPONSE_BYTES
@@ -110,7 +110,7 @@ class ExportApi:
         return hours
 
     def export(self, hours: Sequence[datetime], faults: Sequence[Fault] = ()) -> Answer:
-        """The zip of these hours, or raise RefusedError. Hours that are not ready are absent from it.
+        """The zip of these hours, or raise RefusedError; hours that are not ready are absent.
 
         `faults` are about members and lines; each changes the hours that it concerns.
         """

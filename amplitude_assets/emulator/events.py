@@ -95,7 +95,7 @@ def _played(visits: Visits, scripts: Scripts) -> Events:
 
 
 def _sent(visits: Visits, visit: I64, step: I64, event: I64, offset: I64, count: I64) -> I64:
-    """When the device sends each event, by the true clock: in batches, or later when it is offline."""
+    """When the device sends each event, by the true clock: in batches, later when offline."""
     flush = np.where(visits.platform == WEB, _WEB_FLUSH_MS, _MOBILE_FLUSH_MS)[visit]
     flush = np.where((visits.pool == Pool.SERVER)[visit], 1, flush)
     after = np.maximum((offset // flush + 1) * flush, visits.held_ms[visit])
@@ -133,7 +133,7 @@ def _moved(events: Events, later: I64 | int) -> Events:
 
 
 def put_off(events: Events, since_hour: int, until_hour: int) -> Events:
-    """Rows of an hour in which nothing was taken in, uploaded in the first minutes of a later one."""
+    """Rows of an hour that took nothing in, uploaded in the first minutes of a later one."""
     into = (events.uploaded_ms - since_hour * HOUR_MS) // 12
     return _moved(events, until_hour * HOUR_MS + into - events.uploaded_ms)
 

@@ -14,7 +14,7 @@ _DEPTH = 2_000
 
 
 def lines_of(kind: str, hour: datetime, size_bytes: int) -> list[bytes]:
-    """The lines (no newline) of a kind of fault for an hour; `size_bytes` is the size of a huge one."""
+    """The lines (no newline) of a kind of fault for an hour; a huge one has `size_bytes`."""
     return _WRITERS.get(kind, _in_the_wrong_place)(kind, hour, size_bytes)
 
 

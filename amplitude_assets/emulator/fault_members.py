@@ -1,5 +1,6 @@
 """The members of an hour after faults have been at them."""
 
+import gzip
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -95,7 +96,7 @@ def _gzip_cut_off(entries: list[Entry], fault: Fault) -> list[Entry]:
 def _same_part_twice(entries: list[Entry], fault: Fault) -> list[Entry]:
     """The first file's lines in two files of the same name, so that either alone lacks some."""
     del fault
-    lines = igzip.decompress(_bytes(entries[0])).split(b"\n")[:-1]
+    lines = gzip.decompress(_bytes(entries[0])).split(b"\n")[:-1]
     name, half = entries[0].name, (len(lines) + 1) // 2
     return [_packed(name, lines[:half]), _packed(name, lines[half:]), *entries[1:]]
 

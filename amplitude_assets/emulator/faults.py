@@ -1,4 +1,4 @@
-"""What can go wrong with an export, as rules that the emulator follows: which hours, how often, what."""
+"""What can go wrong with an export, as rules for the emulator: which hours, how often, what."""
 
 import threading
 from collections.abc import Iterable, Sequence
@@ -151,7 +151,7 @@ class FaultBook:
             self._faults = []
 
     def take(self, hours: Sequence[datetime]) -> list[Fault]:
-        """The faults that a request for these hours meets; each counts as having been applied once."""
+        """The faults that a request for these hours meets; each is counted as applied once."""
         with self._lock:
             matching = [
                 at

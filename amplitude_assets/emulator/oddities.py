@@ -1,4 +1,4 @@
-"""The awkward shapes that real exports hold here and there: valid JSON, and hard on careless readers."""
+"""The awkward shapes that real exports hold: valid JSON, and hard on careless readers."""
 
 import json
 from collections.abc import Callable
@@ -57,7 +57,7 @@ def _line_separators(row: Row, number: int) -> None:
 
 def _quotes_and_emoji(row: Row, number: int) -> None:
     row["event_properties"] |= {
-        "comment": f'she said "it\'s {number % 100} \\ 7" 👩‍🚀🎉 – ünïcödé ◊ 日本語 עברית',
+        "comment": f'she said "it\'s {number % 100} \\ 7" 👩‍🚀🎉 ünïcödé ◊ 日本語 עברית',
         "path": "C:\\Users\\guest\\",
         "html": "<b>&amp;</b>",
         "sql": "'; DROP TABLE events; --",

@@ -106,7 +106,7 @@ def amplitude_ids(numbers: I64, which: int) -> I64:
 
 
 def device_platform(people: People, is_second: Mask) -> I64:
-    """WEB, IOS or ANDROID for the device in use; the second device is of another kind than the first."""
+    """WEB, IOS or ANDROID for the device in use; the second is never of the first's kind."""
     first = picked(people.key, "platform", [52, 26, 22])
     second = (first + 1 + below(people.key, "second platform", 2)) % 3
     return first * ~is_second + second * is_second

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 
 class Place(NamedTuple):
-    """A city. `utc_offset` is in hours and has no summer time; `share` is its weight among people."""
+    """A city: `utc_offset` in hours, without summer time; `share` is its weight among people."""
 
     country: str
     region: str
@@ -21,8 +21,8 @@ PLACES = (
     Place("United States", "California", "Los Angeles", "Los Angeles, CA", "English", -8, "USD", 7),
     Place("United States", "Illinois", "Chicago", "Chicago, IL", "English", -6, "USD", 5),
     Place("United States", "Texas", "Austin", "Austin, TX", "English", -6, "USD", 4),
-    Place("United States", "Vermont", "Burlington", "Burlington, VT-Plattsburgh, NY", "English", -5, "USD", 1),
-    Place("United States", "California", "San José", "San Francisco-Oakland-San Jose, CA", "Spanish", -8, "USD", 2),
+    Place("United States", "Ohio", "Columbus", "Columbus, OH", "English", -5, "USD", 1),
+    Place("United States", "Florida", "Miami", "Miami, FL", "Spanish", -5, "USD", 2),
     Place("Canada", "Ontario", "Toronto", None, "English", -5, "CAD", 3),
     Place("Canada", "Quebec", "Montréal", None, "French", -5, "CAD", 2),
     Place("Canada", "Newfoundland and Labrador", "St. John's", None, "English", -3.5, "CAD", 0.5),

@@ -56,7 +56,7 @@ class PropertyTexts:
         self._texts: dict[int, tuple[bytes, bytes]] = {}
 
     def opened(self, releases: I64, events: I64, variants: I64) -> list[tuple[bytes, bytes]]:
-        """For each event the end of its line in two pieces, to go before and after a running number."""
+        """The end of each event's line in two pieces: before and after its running number."""
         keys = ((releases * len(Event) + events) * VARIANTS + variants).tolist()
         texts = self._texts
         if len(texts) > _KEPT:

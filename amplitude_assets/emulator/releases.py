@@ -18,7 +18,7 @@ THEME_CASES_SINCE = 133  # 2024: a rewrite sends `theme` where the old code stil
 
 
 def release_at(hours: I64) -> I64:
-    """The newest release in each hour (hours since 1970); the first one for everything before it."""
+    """The newest release in each hour (hours since 1970); release 0 before there was any."""
     releases: I64 = (hours - _FIRST_HOUR) // _HOURS_A_RELEASE
     return releases.clip(0)
 
@@ -37,5 +37,5 @@ def experiments(release: int) -> list[str]:
 
 
 def order_id_is_text(release: int) -> bool:
-    """Whether `order_id` is a string in this release: it was a number, and some rewrites go back to it."""
+    """Whether a release sends `order_id` as a string: it began as a number and went to and fro."""
     return release % 16 >= 8

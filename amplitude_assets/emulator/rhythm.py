@@ -1,11 +1,13 @@
-"""When people are about: the hours of the day and week, and the stream of new people that follows them.
+"""When people are about: the hours of day and week, and the new people who join by them.
 
 Time is counted here in hours since 1970-01-01T00 UTC.
 """
 
+from math import floor
+
 import numpy as np
 
-from amplitude_assets.emulator.noise import F64, I64, U64, uniform
+from amplitude_assets.emulator.noise import F64, I64, U64, Mask, uniform
 from amplitude_assets.emulator.places import PLACES
 
 HOURS_A_WEEK = 168
@@ -73,7 +75,8 @@ class Rhythm:
         within = since - weeks * HOURS_A_WEEK
         hour = within.astype(np.int64)
         partial = self._before[hour] + self.weight[hour % HOURS_A_WEEK] * (within - hour)
-        return self._joins_per_hour * (weeks * HOURS_A_WEEK + partial)
+        before: F64 = self._joins_per_hour * (weeks * HOURS_A_WEEK + partial)
+        return before
 
     def first_person(self, hours: I64) -> I64:
         """The first person to join in or after each hour; people are numbered in joining order."""
@@ -84,34 +87,31 @@ class Rhythm:
         counted = (people + 0.5) / self._joins_per_hour
         weeks = np.floor(counted / HOURS_A_WEEK)
         within = counted - weeks * HOURS_A_WEEK
-        hour = np.searchsorted(self._before[1:-1], within, side="right")
-        return weeks.astype(np.int64) * HOURS_A_WEEK + hour - _MONDAY
+        hour = np.searchsorted(self._before[1:-1], within, side="right").astype(np.int64)
+        joined: I64 = weeks.astype(np.int64) * HOURS_A_WEEK + hour - _MONDAY
+        return joined
 
     def place(self, keys: U64, join_hours: I64) -> I64:
         """Where each person lives: likelier where it was daytime when they joined."""
         how = hour_of_week(join_hours)
         at = np.searchsorted(self._place_edges, how + uniform(keys, "place"), side="right")
-        return np.clip(at - how * len(PLACES), 0, len(PLACES) - 1)
+        places: I64 = np.clip(at - how * len(PLACES), 0, len(PLACES) - 1)
+        return places
 
     def awake(self, places: I64, hours: I64) -> F64:
         """How likely, 0 to 1, people at these places are to be about in these hours."""
         awake: F64 = self._awake[hour_of_week(hours), places]
         return awake
 
-    def is_weekend(self, places: I64, hours: I64) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-        """Whether it is Saturday or Sunday at these places."""
-        weekend: np.ndarray[tuple[int], np.dtype[np.bool_]] = self._is_weekend[
-            hour_of_week(hours), places
-        ]
+    def is_weekend(self, places: I64, hours: I64) -> Mask:
+        """Whether it is Saturday or Sunday at these places in these hours."""
+        weekend: Mask = self._is_weekend[hour_of_week(hours), places]
         return weekend
 
 
 def _local_hour(how: int, utc_offset: float) -> int:
-    return (
-        int(how + 0.5 + utc_offset) % HOURS_A_WEEK
-        if how + utc_offset >= 0
-        else int(how + utc_offset + HOURS_A_WEEK)
-    )
+    """The hour of the local week in the middle of an hour of the UTC week."""
+    return floor(how + 0.5 + utc_offset) % HOURS_A_WEEK
 
 
 def _at_local_time(how: int, utc_offset: float) -> float:

@@ -161,7 +161,7 @@ def _signs_at(script: list[Event]) -> int:
 
 
 def _in_session(rng: Random, steps: list[Event]) -> list[Event]:
-    """The steps with the browser SDK's own session events around them, which not every client sends."""
+    """The steps between the browser SDK's session events, which not every client sends."""
     if rng.random() < 0.15:
         return steps
     ends = [Event.SESSION_END] if rng.random() < 0.6 else []

@@ -71,7 +71,7 @@ def uuids(high: U64, low: U64) -> Chars:
 
 
 def rows(parts: Sequence[bytes | Chars]) -> list[bytes]:
-    """Constant texts and fields put side by side, as one text a row; at least one part is a field."""
+    """Constant texts and fields (at least one) put side by side, as one text a row."""
     length = next(len(part) for part in parts if not isinstance(part, bytes))
     widths = [len(part) if isinstance(part, bytes) else part.shape[1] for part in parts]
     out = np.empty((length, sum(widths)), dtype=np.uint8)

@@ -1,4 +1,4 @@
-"""How an answer's body travels: whole in most cases, and in each of the ways in which it does not."""
+"""How an answer's body travels: whole, or in one of the ways in which it does not arrive."""
 
 import socket
 import struct

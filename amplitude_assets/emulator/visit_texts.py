@@ -56,7 +56,10 @@ class State(IntEnum):
 
 
 class VisitTexts:
-    """The texts of some visits: `identities` by visit and State, `rest` by visit; `release` as a number."""
+    """The texts of some visits, by visit: `identities` for each State, and the `rest`.
+
+    `release` is the number of the app's release; `is_server` and `is_segment` say who sent it.
+    """
 
     def __init__(self, visits: Visits, people: People, project_id: int) -> None:
         self.is_server: Mask = visits.pool == Pool.SERVER

@@ -1,4 +1,4 @@
-"""Which visits deliver events in an hour: who came, when, on which device, and when it was uploaded.
+"""Which visits deliver events in an hour: who came, when, how, and when it was uploaded.
 
 The export sorts events by the hour of upload, so a visit is found from the hour in which it is
 delivered. Most visits deliver as they happen (prompt). Some are held back and delivered whole some
@@ -129,7 +129,7 @@ class Calendar:
         self._late_lags, self._late_shares = late_shares()
 
     def delivering(self, hour: int) -> tuple[Visits, People]:
-        """Every visit that may deliver events in an hour (hours since 1970), and the people in them."""
+        """Every visit that may deliver events in an hour (hours since 1970), and its person."""
         found = _joined_up([self._milestones(hour), self._returns(hour)])
         found = found.take(_once_each(found))
         people = self._population.meet(found.person)
@@ -140,7 +140,7 @@ class Calendar:
         return visits.take(kept), people.take(kept)
 
     def _milestones(self, hour: int) -> _Found:
-        """First visits, sign-ups and first visits on a second device: everybody has them exactly once."""
+        """First visits, sign-ups, first visits on a second device: at most one each a person."""
         starts, lags, days = (
             np.array(column, dtype=np.int64)
             for column in zip(
@@ -189,7 +189,7 @@ class Calendar:
         return found.take(self._comes(found))
 
     def _cells(self, hour: int) -> tuple[I64, I64, I64, F64]:
-        """Hours of beginning, lags, hours until resent, and shares of visits, that deliver in this hour."""
+        """What delivers in this hour: hours of beginning, lags, hours until resent, shares."""
         prompt = hour - np.arange(PROMPT_REACH + 1)
         starts = [prompt]
         lags = [np.zeros_like(prompt)]
@@ -215,7 +215,7 @@ class Calendar:
         return np.floor(self._rhythm.joined_before(moment)).astype(np.int64)
 
     def _comes(self, found: _Found) -> Mask:
-        """Whether a person who might come back does: by loyalty, time of day and, at work, the weekday."""
+        """Whether those who might come back do: by loyalty, time of day and, at work, weekday."""
         people = self._population.meet(found.person)
         likely = people.loyalty * self._rhythm.awake(people.place, found.start_hour)
         off_work = people.is_business & self._rhythm.is_weekend(people.place, found.start_hour)
@@ -319,7 +319,7 @@ def _age_table() -> F64:
 
 
 def _spread(counts: I64) -> tuple[I64, I64]:
-    """For cells that hold `counts` things each: the cell of every thing and its number within the cell."""
+    """For cells that hold `counts` things each: every thing's cell and its number in there."""
     cell = np.repeat(np.arange(len(counts)), counts)
     first = np.cumsum(counts) - counts
     return cell, np.arange(len(cell)) - first[cell]
@@ -332,7 +332,7 @@ def _joined_up(parts: list[_Found]) -> _Found:
 
 
 def _once_each(found: _Found) -> I64:
-    """Positions of the visits without a person's second prompt visit of an hour, in the order found."""
+    """Positions of the visits, in order, without a person's second prompt one of an hour."""
     prompt = np.flatnonzero(found.lag == 0)
     hour_of_person = found.person[prompt] * (PROMPT_REACH + 1) + (
         found.start_hour[prompt] % (PROMPT_REACH + 1)

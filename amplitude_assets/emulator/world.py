@@ -77,7 +77,7 @@ class World:
             self._shards.append(Calendar(shard_key, population, rhythm, self._scripts, joins))
 
     def is_quiet(self, hour: datetime) -> bool:
-        """Whether nothing at all was received in an hour; what would have been comes in the next."""
+        """Whether an hour holds nothing at all; what it would have held comes in the next."""
         return self._is_quiet(hour_number(hour))
 
     def members(self, hour: datetime) -> Iterator[Member]:
@@ -95,7 +95,7 @@ class World:
                 yield Member(self._name(hour, part), _compressed(chunk, part))
 
     def lines(self, hour: datetime) -> Iterator[bytes]:
-        """The JSON lines (no newline) of all files of an hour, in order; raises as `members` does."""
+        """The JSON lines (no newline) of an hour's files, in order; raises as `members` does."""
         for lines in self._batches(hour_number(hour)):
             yield from lines
 
@@ -138,7 +138,10 @@ class World:
 
 
 def hour_number(hour: datetime) -> int:
-    """Hours since 1970-01-01T00 UTC. Raises ValueError for a time without a zone or not on the hour."""
+    """Hours since 1970-01-01T00 UTC.
+
+    Raises ValueError for a time without a zone or not on the hour.
+    """
     if hour.tzinfo is None:
         raise ValueError(f"{hour} has no time zone")
     number, rest = divmod(hour.timestamp(), 3600)

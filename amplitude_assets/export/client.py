@@ -123,6 +123,20 @@ class ExportClient:
         """Show where it asks, and never the keys."""
         return f"ExportClient({self._origin!r}, project_id={self._project_id})"
 
+    def check_keys(self, hours: HourRange) -> None:
+        """Ask once, and look at the status alone: nothing is received.
+
+        Raises CredentialsError when the keys are refused, and ExportError for any other answer
+        than the Export API's own 200 or 404.
+        """
+        try:
+            with self._under_way, self._get(hours) as response:
+                self._judge(hours, response)
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            raise _connection_error(hours, self._origin, error) from error
+        except _RetryableError as failure:
+            raise failure.error from failure
+
     def fetch(self, hours: HourRange, folder: Path) -> Delivery:
         """Ask for one range, with retries, and bring its zip to `folder`.
 
