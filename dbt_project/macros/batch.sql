@@ -104,7 +104,8 @@
 {#
     The incremental strategy `replace_touched`: delete the rows of every touched key, insert the new
     ones, in one transaction. Unlike delete+insert it also removes keys that have no rows any more.
-    `meta.touched` maps each relation that lists keys to the columns they are in.
+    `meta.touched` maps each relation that lists keys to the columns they are in, or, where the model
+    has other names for them, to a map from the model's name to the relation's.
 #}
 {% macro get_incremental_replace_touched_sql(arguments) %}
     {{ return(adapter.dispatch('get_incremental_replace_touched_sql')(arguments)) }}
@@ -114,7 +115,9 @@
     {% set columns = get_quoted_csv(arguments.dest_columns | map(attribute='name')) %}
     {% for relation, keys in config.get('meta')['touched'].items() %}
     delete from {{ arguments.target_relation }}
-    where ({{ keys | join(', ') }}) in (select {{ keys | join(', ') }} from {{ ref(relation) }});
+    where ({{ keys | join(', ') }}) in (
+        select {{ (keys.values() if keys is mapping else keys) | join(', ') }} from {{ ref(relation) }}
+    );
     {% endfor %}
     insert into {{ arguments.target_relation }} ({{ columns }})
     select {{ columns }} from {{ arguments.temp_relation }}
