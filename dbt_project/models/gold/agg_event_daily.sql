@@ -1,0 +1,27 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_touched',
+    on_schema_change='append_new_columns',
+    meta={'touched': {'touched_dates': {'activity_date': 'event_date'}}},
+) }}
+
+with events as (
+    select
+        event_date,
+        event_type,
+        user_key,
+        session_key
+    from {{ ref('events') }}
+    {{ where_touched(ref('touched_dates'), ['event_date']) }}
+)
+
+select
+    event_date as activity_date,
+    event_type,
+    count(*) as events,
+    count(distinct user_key) as users,
+    count(distinct session_key) as sessions
+from events
+group by
+    event_date,
+    event_type

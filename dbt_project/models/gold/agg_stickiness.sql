@@ -1,0 +1,73 @@
+-- Users by the number of their active days in a week or month.
+with active_days as (
+    {%- for period in ['week', 'month'] %}
+    select
+        '{{ period }}' as period,
+        {{ period_of(period, 'activity_date') }} as period_start,
+        user_key,
+        count(*) as active_days
+    from {{ ref('fct_user_activity_daily') }}
+    group by
+        {{ period_of(period, 'activity_date') }},
+        user_key
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+),
+
+users_by_days as (
+    select
+        period,
+        period_start,
+        active_days,
+        count(*) as users
+    from active_days
+    group by
+        period,
+        period_start,
+        active_days
+),
+
+periods as (
+    select
+        period,
+        period_start,
+        case
+            when period = 'week' then {{ period_after('week', 'period_start') }}
+            else {{ period_after('month', 'period_start') }}
+        end - period_start as days,
+        sum(users) as users
+    from users_by_days
+    group by
+        period,
+        period_start
+),
+
+-- Every possible number of days, so that a chart has no gaps.
+counted as (
+    select
+        periods.period,
+        periods.period_start,
+        whole_numbers.number as active_days,
+        coalesce(users_by_days.users, 0) as users,
+        sum(coalesce(users_by_days.users, 0)) over (
+            partition by periods.period, periods.period_start
+            order by whole_numbers.number desc rows between unbounded preceding and current row
+        ) as users_at_least,
+        periods.users as users_in_period
+    from periods
+    inner join {{ whole_numbers(1, 31) }} on periods.days >= whole_numbers.number
+    left join users_by_days
+        on
+            periods.period = users_by_days.period
+            and periods.period_start = users_by_days.period_start
+            and whole_numbers.number = users_by_days.active_days
+)
+
+select
+    period,
+    period_start,
+    cast(active_days as bigint) as active_days,
+    users,
+    cast(users as double) / users_in_period as share,
+    cast(users_at_least as double) / users_in_period as cumulative_share
+from counted

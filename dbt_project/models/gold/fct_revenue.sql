@@ -1,0 +1,68 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_touched',
+    on_schema_change='append_new_columns',
+    meta={'touched': {'touched_users': ['user_key']}},
+) }}
+
+-- SDKs send a bare `Revenue` event always, and beside it `Revenue (Verified)` or `Revenue (Unverified)`,
+-- which has the money: the bare one would count it twice.
+with events as (
+    select
+        uuid,
+        user_key,
+        event_type,
+        event_time,
+        event_date,
+        event_properties
+    from {{ ref('events') }}
+    {{ where_touched(ref('touched_users'), ['user_key']) }}
+),
+
+amounts as (
+    select
+        uuid,
+        user_key,
+        event_type,
+        event_time,
+        event_date,
+        {{ json_text('event_properties', '$productId') }} as product_id,
+        {{ to_decimal(json_text('event_properties', '$revenue')) }} as stated_revenue,
+        {{ to_decimal(json_text('event_properties', '$price')) }} as price,
+        {{ to_decimal(json_text('event_properties', '$quantity')) }} as quantity,
+        {{ json_text('event_properties', '$revenueType') }} as revenue_type,
+        {{ json_text('event_properties', '$currency') }} as currency
+    from events
+    where event_type not in ('Revenue', '[Amplitude] Revenue')
+),
+
+priced as (
+    select
+        uuid,
+        user_key,
+        event_type,
+        event_time,
+        event_date,
+        product_id,
+        quantity,
+        price,
+        coalesce(stated_revenue, price * coalesce(quantity, 1)) as revenue,
+        revenue_type,
+        currency
+    from amounts
+)
+
+select
+    uuid,
+    user_key,
+    event_type,
+    event_time,
+    event_date,
+    product_id,
+    quantity,
+    price,
+    revenue,
+    revenue_type,
+    currency
+from priced
+where revenue is not null

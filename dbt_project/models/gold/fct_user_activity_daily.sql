@@ -1,0 +1,32 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_touched',
+    on_schema_change='append_new_columns',
+    meta={'touched': {'touched_users': ['user_key']}},
+) }}
+
+with events as (
+    select
+        user_key,
+        session_key,
+        event_type,
+        event_date
+    from {{ ref('events') }}
+    {{ where_touched(ref('touched_users'), ['user_key']) }}
+),
+
+inactive_event_types as (
+    select event_type from {{ ref('inactive_event_types') }}
+)
+
+select
+    events.user_key,
+    events.event_date as activity_date,
+    count(*) as events,
+    count(distinct events.session_key) as sessions
+from events
+left join inactive_event_types on events.event_type = inactive_event_types.event_type
+where inactive_event_types.event_type is null
+group by
+    events.user_key,
+    events.event_date
