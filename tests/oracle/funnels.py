@@ -1,0 +1,111 @@
+"""Funnels: per user the longest, then the earliest path through ordered steps.
+
+Definitions: https://amplitude.com/docs/analytics/charts/funnel-analysis/funnel-analysis-how-amplitude-computes
+("this order"), .../funnel-analysis-how-amplitude-computes-conversions (longest, then earliest) and
+.../funnel-analysis-how-amplitude-handles-simultaneous-events (within one second, either order).
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from statistics import median
+
+from tests.oracle.events import Event
+from tests.oracle.settings import Funnel, Settings
+
+ONE_SECOND = timedelta(seconds=1)
+
+
+@dataclass(frozen=True)
+class Path:
+    """How far one user came in one funnel, and when each step was reached."""
+
+    funnel: Funnel
+    user_key: str
+    reached_at: tuple[datetime, ...]
+
+    @property
+    def is_converted(self) -> bool:
+        """Say whether the path reached the last step."""
+        return len(self.reached_at) == len(self.funnel.event_types)
+
+
+def paths(events: Iterable[Event], settings: Settings) -> list[Path]:
+    """Return the one path of every user who did the first step of a funnel."""
+    times: defaultdict[str, defaultdict[str, list[datetime]]] = defaultdict(
+        lambda: defaultdict(list)
+    )
+    for event in events:
+        times[event.user_key][event.event_type].append(event.event_time)
+    found = []
+    for funnel in settings.funnels:
+        for user, own in times.items():
+            attempts = [_attempt(funnel, start, own) for start in own[funnel.event_types[0]]]
+            if attempts:
+                best = min(attempts, key=lambda reached: (-len(reached), reached))
+                found.append(Path(funnel, user, best))
+    return found
+
+
+def _attempt(
+    funnel: Funnel, start: datetime, times: dict[str, list[datetime]]
+) -> tuple[datetime, ...]:
+    """Go on from one first event, each step by the earliest event that may follow.
+
+    An event may stand up to a second before the step that it follows, since Amplitude does not
+    tell the order of events within a second. In a funnel that has an event type twice, that would
+    let one event serve as two steps, so there each step is later than the one before.
+    """
+    all_differ = len(set(funnel.event_types)) == len(funnel.event_types)
+    leeway = ONE_SECOND if all_differ else timedelta(0)
+    reached = [start]
+    for event_type in funnel.event_types[1:]:
+        following = [
+            time
+            for time in times[event_type]
+            if time > reached[-1] - leeway and time <= start + funnel.window
+        ]
+        if not following:
+            break
+        reached.append(min(following))
+    return tuple(reached)
+
+
+def funnel_users(all_paths: Iterable[Path]) -> list[tuple[object, ...]]:
+    """Return `fct_funnel`."""
+    return [
+        (
+            path.funnel.name,
+            path.user_key,
+            path.reached_at[0],
+            len(path.reached_at),
+            path.reached_at[-1] if path.is_converted else None,
+        )
+        for path in all_paths
+    ]
+
+
+def funnel_steps(all_paths: list[Path], settings: Settings) -> list[tuple[object, ...]]:
+    """Return `agg_funnel`: users by the step they reached, and how long the step before took."""
+    rows: list[tuple[object, ...]] = []
+    for funnel in settings.funnels:
+        own = [path for path in all_paths if path.funnel is funnel]
+        for step, event_type in enumerate(funnel.event_types, start=1):
+            there = [path.reached_at for path in own if len(path.reached_at) >= step]
+            seconds = [
+                max((reached[step - 1] - reached[step - 2]).total_seconds(), 0.0)
+                for reached in there
+                if step > 1
+            ]
+            rows.append(
+                (
+                    funnel.name,
+                    step,
+                    event_type,
+                    len(there),
+                    len(there) / len(own) if own else None,
+                    median(seconds) if seconds else None,
+                )
+            )
+    return rows

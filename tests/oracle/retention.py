@@ -1,0 +1,83 @@
+"""How many new users came back, n days later.
+
+Definitions: https://amplitude.com/docs/analytics/charts/retention-analysis/retention-analysis-time
+(the two clocks) and .../retention-analysis-calculation (the two modes, incomplete cohorts).
+"""
+
+from collections import defaultdict
+from datetime import date, datetime, timedelta
+
+from tests.oracle.calendar import DAY
+from tests.oracle.events import Event, Log, local_date
+from tests.oracle.settings import Settings
+
+HOUR = timedelta(hours=1)
+CLOCKS = ("calendar", "24h")
+
+
+def hour_of(time: datetime) -> datetime:
+    """Round down to the hour."""
+    return time.replace(minute=0, second=0, microsecond=0)
+
+
+def hours_between(start: datetime, later: datetime) -> int:
+    """Count the hours from the hour of one event to the hour of another."""
+    return (hour_of(later) - hour_of(start)) // HOUR
+
+
+def unit_is_over(end: datetime | None, start: datetime, n: int) -> bool:
+    """Say whether the 24 hours of unit n after a start are over, as far as is known."""
+    return end is not None and hour_of(start) + (n + 1) * DAY <= end
+
+
+def retention(
+    log: Log, new_at: dict[str, datetime], settings: Settings
+) -> list[tuple[object, ...]]:
+    """Return `agg_retention`: new users by the date they were new, who came back with any event.
+
+    The first event counts for day 0. A cell is complete once its last user has had the whole day n.
+    """
+    cohorts: defaultdict[date, list[str]] = defaultdict(list)
+    for user, time in new_at.items():
+        cohorts[local_date(time, settings)].append(user)
+    returns = {clock: _units_of_return(log.events, new_at, clock, settings) for clock in CLOCKS}
+    rows: list[tuple[object, ...]] = []
+    for cohort_date, cohort in cohorts.items():
+        for clock, units in returns.items():
+            for n in range(settings.retention_days + 1):
+                complete = _is_complete(log, cohort_date, cohort, new_at, clock, n, settings)
+                on = sum(1 for user in cohort if n in units[user])
+                after = sum(1 for user in cohort if any(unit >= n for unit in units[user]))
+                rows.append((cohort_date, clock, "on", n, len(cohort), on, complete))
+                rows.append((cohort_date, clock, "on_or_after", n, len(cohort), after, complete))
+    return rows
+
+
+def _units_of_return(
+    events: list[Event], new_at: dict[str, datetime], clock: str, settings: Settings
+) -> defaultdict[str, set[int]]:
+    """Return the numbers of the days, after each user's start, with an active event."""
+    units: defaultdict[str, set[int]] = defaultdict(set)
+    for event in events:
+        if event.is_active:
+            start = new_at[event.user_key]
+            if clock == "24h":
+                unit = hours_between(start, event.event_time) // 24
+            else:
+                unit = (event.event_date - local_date(start, settings)).days
+            units[event.user_key].add(unit)
+    return units
+
+
+def _is_complete(
+    log: Log,
+    cohort_date: date,
+    cohort: list[str],
+    new_at: dict[str, datetime],
+    clock: str,
+    n: int,
+    settings: Settings,
+) -> bool:
+    if clock == "24h":
+        return unit_is_over(log.end, max(new_at[user] for user in cohort), n)
+    return log.end is not None and local_date(log.end, settings) > cohort_date + n * DAY

@@ -1,0 +1,112 @@
+"""Revenue events, and what a cohort of new users has brought in so far.
+
+Definitions: https://amplitude.com/docs/data/sources/instrument-track-revenue and
+https://amplitude.com/docs/analytics/charts/revenue-ltv/revenue-ltv-track-new-user-monetization.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
+
+from tests.oracle.events import Event, Log, local_date
+from tests.oracle.retention import hours_between, unit_is_over
+from tests.oracle.settings import Settings
+
+# SDKs send this event always, and `Revenue (Verified)` or `(Unverified)` with the money beside it.
+TWINS = frozenset({"Revenue", "[Amplitude] Revenue"})
+
+
+@dataclass(frozen=True)
+class RevenueEvent:
+    """One event that brought money in, or took it back."""
+
+    uuid: str
+    user_key: str
+    event_time: datetime
+    event_date: date
+    product_id: str | None
+    quantity: Decimal | None
+    price: Decimal | None
+    revenue: Decimal
+    currency: str | None
+
+
+def number(value: object) -> Decimal | None:
+    """Read a number that was sent as one, or as text."""
+    if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
+        return None
+    try:
+        read = Decimal(value)
+    except InvalidOperation:
+        return None
+    return read if read.is_finite() else None
+
+
+def revenue_events(events: Iterable[Event]) -> list[RevenueEvent]:
+    """Return the events with `$revenue`, or else with a `$price` for each of `$quantity` or 1."""
+    found = []
+    for event in events:
+        price = number(event.properties.get("$price"))
+        quantity = number(event.properties.get("$quantity"))
+        revenue = number(event.properties.get("$revenue"))
+        if revenue is None and price is not None:
+            revenue = price * (Decimal(1) if quantity is None else quantity)
+        if revenue is None or event.event_type in TWINS:
+            continue
+        found.append(
+            RevenueEvent(
+                uuid=event.uuid,
+                user_key=event.user_key,
+                event_time=event.event_time,
+                event_date=event.event_date,
+                product_id=event.properties.get("$productId"),
+                quantity=quantity,
+                price=price,
+                revenue=revenue,
+                currency=event.properties.get("$currency"),
+            )
+        )
+    return found
+
+
+def lifetime_value(
+    log: Log, new_at: dict[str, datetime], revenue: Sequence[RevenueEvent], settings: Settings
+) -> list[tuple[object, ...]]:
+    """Return `agg_ltv`: by cohort, all revenue up to the end of a user's day n, and its shares.
+
+    Day n ends 24 * (n + 1) hours after the hour of the first event: by day 5, 144 hours. A paying
+    user is one who ever paid, even if later than day n.
+    """
+    cohorts: defaultdict[date, list[str]] = defaultdict(list)
+    for user, time in new_at.items():
+        cohorts[local_date(time, settings)].append(user)
+    sales: defaultdict[str, list[RevenueEvent]] = defaultdict(list)
+    for sale in revenue:
+        sales[sale.user_key].append(sale)
+    rows: list[tuple[object, ...]] = []
+    for cohort_date, cohort in cohorts.items():
+        last_start = max(new_at[user] for user in cohort)
+        for n in range(settings.retention_days + 1):
+            total = sum(
+                (
+                    sale.revenue
+                    for user in cohort
+                    for sale in sales[user]
+                    if hours_between(new_at[user], sale.event_time) // 24 <= n
+                ),
+                start=Decimal(0),
+            )
+            rows.append(
+                (
+                    cohort_date,
+                    n,
+                    len(cohort),
+                    total,
+                    float(total) / len(cohort),
+                    sum(1 for user in cohort if sales[user]),
+                    unit_is_over(log.end, last_start, n),
+                )
+            )
+    return rows
