@@ -11,8 +11,7 @@ import hashlib
 import re
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,15 +19,21 @@ from pathlib import Path
 from typing import IO, Literal
 
 import orjson
-from isal import isal_zlib
 
-from amplitude_assets.export.errors import ArchiveError, DiskError, ExportError, ProjectError
+from amplitude_assets.export.errors import ArchiveError, DiskError, ProjectError
 from amplitude_assets.export.files import PartFile
-from amplitude_assets.hours import HourRange
+from amplitude_assets.export.gzip_stream import EMPTY_GZIP, GzipError, GzipWriter, gunzip
+from amplitude_assets.export.lines import (
+    LongLineError,
+    count_objects,
+    fault_of,
+    is_blank,
+    split_lines,
+    whole_lines,
+)
+from amplitude_assets.hours import HourRange, format_hour
 
-_GZIP = 31  # zlib's window bits for a gzip header and trailer
 _CHUNK_BYTES = 1024 * 1024
-_BLANK = b" \t\r"  # what JSON calls white space, but for the line's end
 _MEMBER = re.compile(
     r"(?P<folder>[0-9]{1,20})/(?P<app>[0-9]{1,20})"
     r"_(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})_(?P<hour>[0-9]{1,2})#(?P<part>[0-9]{1,20})\.json\.gz"
@@ -159,27 +164,17 @@ def unpack_hour(job: HourJob) -> HourFiles:
     Raises ArchiveError when a member is damaged, doubled or over the limits, and DiskError. What
     is in the folder then is of no use, and harms nothing.
     """
-    return _assembled(job, [unpack_member(job, member) for member in _singles(job)])
+    check_parts(job)
+    return assembled(job, [unpack_member(job, member) for member in job.members])
 
 
-def unpack_all(
-    jobs: Iterable[HourJob], workers: int
-) -> Iterator[tuple[HourJob, HourFiles | ExportError]]:
-    """Unpack hours side by side, and yield each with its files or its error as it finishes.
-
-    Raises DiskError.
-    """
-    with ThreadPoolExecutor(workers, thread_name_prefix="archive") as pool:
-        futures = {pool.submit(unpack_hour, job): job for job in jobs}
-        try:
-            for future in as_completed(futures):
-                job = futures[future]
-                try:
-                    yield job, future.result()
-                except ExportError as error:
-                    yield job, error
-        finally:
-            pool.shutdown(cancel_futures=True)
+def check_parts(job: HourJob) -> None:
+    """Raise ArchiveError when two members are the same part: which one is right, none can say."""
+    if len({member.part for member in job.members}) < len(job.members):
+        raise ArchiveError(
+            HourRange(job.hour, job.hour),
+            f"the zip holds two members for the same part; {_again(job.hour)}",
+        )
 
 
 def read_rejected(folder: Path, files: HourFiles) -> Iterator[RejectedLine]:
@@ -214,7 +209,7 @@ def unpack_member(job: HourJob, member: Member) -> UnpackedMember:
     """Unpack one member of an hour. Raises as `unpack_hour` does."""
     assert job.zip_path is not None
     hour = HourRange(job.hour, job.hour)
-    with _opened(job.zip_path, hour) as archive, _damage(hour, member):
+    with _opened(job.zip_path, hour) as archive, _damage(job.hour, member):
         passed = _pass_through(archive, job, member)
         return passed or _rewrite(archive, job, member)
 
@@ -223,16 +218,12 @@ def _pass_through(archive: zipfile.ZipFile, job: HourJob, member: Member) -> Unp
     """Copy a member as it is, or return None when it has a line that must not be in the copy."""
     lines = 0
     with archive.open(member.name) as packed, PartFile(job.folder) as part:
-        for line in _unpacked(packed, member, job.limits, part.write):
-            if fault_of(line) is not None:
+        for block in _blocks(packed, member, job.limits, part.write):
+            objects = count_objects(block)
+            if objects is None:
                 return None
-            lines += 1
-        if not lines:
-            return UnpackedMember(None, None, "")
-        name = f"{part.sha256}.json.gz"
-        part.publish(name)
-        file = HourFile(name, member.name, part.bytes, lines, part.sha256)
-        return UnpackedMember(file, None, "")
+            lines += objects
+        return UnpackedMember(_published(part, member.name, lines), None, "")
 
 
 def _rewrite(archive: zipfile.ZipFile, job: HourJob, member: Member) -> UnpackedMember:
@@ -244,48 +235,47 @@ def _rewrite(archive: zipfile.ZipFile, job: HourJob, member: Member) -> Unpacked
         PartFile(job.folder) as good_part,
         PartFile(job.folder) as bad_part,
     ):
-        with _GzipWriter(good_part) as good, _GzipWriter(bad_part) as bad:
-            for number, line in enumerate(_unpacked(packed, member, job.limits), start=1):
-                fault = fault_of(line)
-                if fault is None:
-                    good.write(line + b"\n")
-                    kept += 1
-                elif line.strip(_BLANK):
-                    bad.write(_rejected_record(member, number, fault, line))
-                    digest.update(b"%d:%d:" % (number, len(line)) + line)
-                    rejected += 1
+        good, bad = GzipWriter(good_part.write), GzipWriter(bad_part.write)
+        for number, line in _numbered(_blocks(packed, member, job.limits)):
+            fault = None if is_blank(line) else fault_of(line)
+            if fault is not None:
+                bad.write(_rejected_record(member, number, fault, line))
+                digest.update(b"%d:%d:" % (number, len(line)) + line)
+                rejected += 1
+            elif not is_blank(line):
+                good.write(line + b"\n")
+                kept += 1
+        good.finish()
+        bad.finish()
         return UnpackedMember(
-            _published(good_part, member, kept),
-            _published(bad_part, member, rejected),
+            _published(good_part, member.name, kept),
+            _published(bad_part, member.name, rejected),
             digest.hexdigest() if rejected else "",
         )
 
 
-def fault_of(line: bytes) -> str | None:
-    """Say why a line is not a JSON object, or return None when it is one.
-
-    orjson takes JSON as RFC 8259 has it and nothing else: no NaN, no control characters, only
-    UTF-8. It also refuses what nests deeper than about a thousand, and numbers beyond a double.
-    """
-    try:
-        event = orjson.loads(line)
-    except orjson.JSONDecodeError as error:
-        return "not JSON: " + str(error)
-    return None if isinstance(event, dict) else "not a JSON object"
-
-
 def _lines_of(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
-        yield from _lines(_gunzip(file))
+        for _, line in _numbered(whole_lines(gunzip(file))):
+            yield line
 
 
-def _unpacked(
+def _numbered(blocks: Iterator[bytes]) -> Iterator[tuple[int, bytes]]:
+    """Number the lines of blocks, from one."""
+    return enumerate((line for block in blocks for line in split_lines(block)), start=1)
+
+
+def _blocks(
     packed: IO[bytes],
     member: Member,
     limits: ArchiveLimits,
     copy: Callable[[bytes], object] | None = None,
 ) -> Iterator[bytes]:
-    """Yield a member's lines within the limits, handing its bytes as they are to `copy`."""
+    """Yield a member's content in blocks of whole lines, handing its bytes as they are to `copy`.
+
+    Both layers can be a bomb, the zip's deflate and the gzip inside it: both are held to the
+    limits.
+    """
     read = unpacked = 0
 
     def take(data: bytes) -> None:
@@ -294,55 +284,18 @@ def _unpacked(
         if copy is not None:
             copy(data)
 
-    def bounded() -> Iterator[bytes]:
+    def pieces() -> Iterator[bytes]:
         nonlocal unpacked
-        for piece in _gunzip(packed, take):
+        for piece in gunzip(packed, take):
             unpacked += len(piece)
-            # Both layers can be a bomb: the zip's deflate, and the gzip inside it.
             if not limits.allow(max(unpacked, read), member.zip_bytes):
-                raise _DamageError(f"its {member.zip_bytes} bytes unpack to more than the limit")
+                raise _OverLimitError(f"{member.zip_bytes} bytes unpack to more than the limit")
             yield piece
 
-    return _lines(bounded(), limits.max_line_bytes)
+    return whole_lines(pieces(), limits.max_line_bytes)
 
 
-def _gunzip(packed: IO[bytes], take: Callable[[bytes], object] = len) -> Iterator[bytes]:
-    """Yield a gzip stream's content in bounded pieces, handing to `take` what it reads.
-
-    Concatenated gzip is one stream. Anything else between or after is an error: other readers,
-    DuckDB among them, do not take the zero padding that Python's own gzip does.
-    """
-    inflater = isal_zlib.decompressobj(wbits=_GZIP)
-    while data := packed.read(_CHUNK_BYTES):
-        take(data)
-        while data:
-            if inflater.eof:
-                inflater = isal_zlib.decompressobj(wbits=_GZIP)
-            yield inflater.decompress(data, _CHUNK_BYTES)
-            data = inflater.unused_data if inflater.eof else inflater.unconsumed_tail
-    if not inflater.eof:
-        raise _DamageError("the gzip stream ends too early")
-
-
-def _lines(pieces: Iterable[bytes], longest: int | None = None) -> Iterator[bytes]:
-    r"""Split on `\n`, which is the only line end there is: values hold U+2028 and U+0085."""
-    rest: list[bytes] = []
-    held = 0
-    for piece in pieces:
-        first, *others = piece.split(b"\n")
-        rest.append(first)
-        held += len(first)
-        if longest is not None and held > longest:
-            raise _DamageError(f"a line is over the limit of {longest} bytes")
-        if others:
-            yield b"".join(rest)
-            yield from others[:-1]
-            rest, held = [others[-1]], len(others[-1])
-    if last := b"".join(rest):
-        yield last
-
-
-def _assembled(job: HourJob, unpacked: list[UnpackedMember]) -> HourFiles:
+def assembled(job: HourJob, unpacked: list[UnpackedMember]) -> HourFiles:
     """Put an hour's members together: distinct files, one file of rejected lines, the digest."""
     files = _distinct(job, [member.file for member in unpacked if member.file])
     bad = [member.rejected for member in unpacked if member.rejected]
@@ -364,15 +317,6 @@ def _assembled(job: HourJob, unpacked: list[UnpackedMember]) -> HourFiles:
     )
 
 
-def _singles(job: HourJob) -> tuple[Member, ...]:
-    """Return the job's members, of which no two may be the same part."""
-    if len({member.part for member in job.members}) < len(job.members):
-        raise ArchiveError(
-            HourRange(job.hour, job.hour), "the zip holds two members for the same part"
-        )
-    return job.members
-
-
 def _distinct(job: HourJob, files: list[HourFile]) -> list[HourFile]:
     """Sort files by digest, and make files with the same bytes differ by an empty gzip member.
 
@@ -391,8 +335,8 @@ def _with_empty_member(job: HourJob, file: HourFile) -> HourFile:
     with PartFile(job.folder) as part, (job.folder / file.name).open("rb") as original:
         while data := original.read(_CHUNK_BYTES):
             part.write(data)
-        part.write(isal_zlib.compress(b"", wbits=_GZIP))
-        return _published_as(part, file.member, file.lines)
+        part.write(EMPTY_GZIP)
+        return _renamed(part, file.member, file.lines)
 
 
 def _joined(job: HourJob, files: list[HourFile]) -> HourFile:
@@ -402,14 +346,15 @@ def _joined(job: HourJob, files: list[HourFile]) -> HourFile:
             with (job.folder / file.name).open("rb") as source:
                 while data := source.read(_CHUNK_BYTES):
                     part.write(data)
-        return _published_as(part, "", sum(file.lines for file in files))
+        return _renamed(part, "", sum(file.lines for file in files))
 
 
-def _published(part: PartFile, member: Member, lines: int) -> HourFile | None:
-    return _published_as(part, member.name, lines) if lines else None
+def _published(part: PartFile, member: str, lines: int) -> HourFile | None:
+    """Give a file its name, or return None when it has no lines and is not worth one."""
+    return _renamed(part, member, lines) if lines else None
 
 
-def _published_as(part: PartFile, member: str, lines: int) -> HourFile:
+def _renamed(part: PartFile, member: str, lines: int) -> HourFile:
     name = f"{part.sha256}.json.gz"
     part.publish(name)
     return HourFile(name, member, part.bytes, lines, part.sha256)
@@ -419,24 +364,6 @@ def _rejected_record(member: Member, number: int, reason: str, line: bytes) -> b
     text = line.decode("utf-8", "backslashreplace")
     record = {"member": member.name, "line_number": number, "reason": reason, "line": text}
     return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
-
-
-class _GzipWriter:
-    """Writes gzip without a time or a name in its header: the same lines are the same bytes."""
-
-    def __init__(self, part: PartFile) -> None:
-        self._part = part
-        self._deflater = isal_zlib.compressobj(wbits=_GZIP)
-
-    def __enter__(self) -> "_GzipWriter":
-        return self
-
-    def write(self, data: bytes) -> None:
-        if packed := self._deflater.compress(data):
-            self._part.write(packed)
-
-    def __exit__(self, *failure: object) -> None:
-        self._part.write(self._deflater.flush())
 
 
 def _hour_of(name: re.Match[str] | None, project_id: int) -> datetime | None:
@@ -449,8 +376,12 @@ def _hour_of(name: re.Match[str] | None, project_id: int) -> datetime | None:
         return None
 
 
-class _DamageError(Exception):
-    """What is wrong inside a member."""
+def _again(hour: datetime) -> str:
+    return f"materialise raw_export_zip for {format_hour(hour)} again"
+
+
+class _OverLimitError(Exception):
+    """A member unpacks to more than the limits allow."""
 
 
 @contextmanager
@@ -464,20 +395,22 @@ def _opened(zip_path: Path, hours: HourRange) -> Iterator[zipfile.ZipFile]:
 
 
 @contextmanager
-def _damage(hour: HourRange, member: Member) -> Iterator[None]:
+def _damage(hour: datetime, member: Member) -> Iterator[None]:
     """Turn everything that a damaged member makes the libraries raise into ArchiveError."""
     try:
         yield
     except (ArchiveError, DiskError):
         raise
-    # isal's stub has its error class as an instance.
-    except (  # type: ignore[misc]
-        _DamageError,
-        isal_zlib.error,
+    except (_OverLimitError, LongLineError) as error:
+        raise ArchiveError(HourRange(hour, hour), f"{member.name}: {error}") from error
+    except (
+        GzipError,
         zlib.error,
         zipfile.BadZipFile,
         EOFError,
         OSError,
         RuntimeError,  # an encrypted member, or a compression that zipfile does not know
     ) as error:
-        raise ArchiveError(hour, f"{member.name} is damaged: {error}") from error
+        raise ArchiveError(
+            HourRange(hour, hour), f"{member.name} is damaged: {error}; {_again(hour)}"
+        ) from error

@@ -27,11 +27,11 @@ from amplitude_assets.export.archive import (
     HourJob,
     Member,
     hours_in,
-    unpack_all,
 )
 from amplitude_assets.export.client import Delivery
 from amplitude_assets.export.errors import ExportError, LandingError
 from amplitude_assets.export.files import PART_SUFFIX, PartFile, disk_errors
+from amplitude_assets.export.unpacking import unpack_all
 from amplitude_assets.hours import HourRange, format_hour
 
 _DELIVERY = "delivery.json"

@@ -1,0 +1,56 @@
+"""Gzip as a stream: inflated in bounded pieces, and written so that it is the same each time."""
+
+from collections.abc import Callable, Iterator
+from typing import IO
+
+from isal import isal_zlib
+
+_GZIP = 31  # zlib's window bits for a gzip header and trailer
+_PIECE_BYTES = 1024 * 1024
+
+# A gzip file of nothing. After another one, it changes the bytes and not the content.
+EMPTY_GZIP = isal_zlib.compress(b"", wbits=_GZIP)
+
+
+class GzipError(Exception):
+    """The bytes are no whole gzip stream."""
+
+
+def gunzip(packed: IO[bytes], take: Callable[[bytes], object] = len) -> Iterator[bytes]:
+    """Yield a gzip stream's content in pieces of at most a megabyte; `take` gets what was read.
+
+    Concatenated gzip is one stream. Anything else between or after raises GzipError, as does a
+    wrong checksum: zero padding, which Python's own gzip takes, is refused by DuckDB.
+    """
+    inflater = isal_zlib.decompressobj(wbits=_GZIP)
+    while data := packed.read(_PIECE_BYTES):
+        take(data)
+        while data:
+            if inflater.eof:
+                inflater = isal_zlib.decompressobj(wbits=_GZIP)
+            try:
+                piece = inflater.decompress(data, _PIECE_BYTES)
+            except isal_zlib.error as error:  # type: ignore[misc]  # its stub says it is no class
+                raise GzipError(str(error)) from error
+            data = inflater.unused_data if inflater.eof else inflater.unconsumed_tail
+            yield piece
+    if not inflater.eof:
+        raise GzipError("the gzip stream ends too early, or is none")
+
+
+class GzipWriter:
+    """Writes gzip with no time and no name in its header: the same lines are the same bytes."""
+
+    def __init__(self, write: Callable[[bytes], object]) -> None:
+        """Hand what is packed to `write`."""
+        self._write = write
+        self._deflater = isal_zlib.compressobj(wbits=_GZIP)
+
+    def write(self, data: bytes) -> None:
+        """Add to the content."""
+        if packed := self._deflater.compress(data):
+            self._write(packed)
+
+    def finish(self) -> None:
+        """Write what is still held, and the end of the stream."""
+        self._write(self._deflater.flush())

@@ -1,0 +1,107 @@
+"""Many hours unpacked side by side, on all cores when there is enough to do."""
+
+import multiprocessing
+import os
+import threading
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import as_completed as as_they_finish
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field, replace
+from multiprocessing.connection import wait
+
+from amplitude_assets.export.archive import (
+    HourFiles,
+    HourJob,
+    UnpackedMember,
+    assembled,
+    check_parts,
+    unpack_member,
+)
+from amplitude_assets.export.errors import ExportError
+from amplitude_assets.hours import HourRange
+
+# Starting worker processes takes about as long as checking so many bytes of a zip.
+_WORTH_PROCESSES_BYTES = 16 * 1024**2
+
+
+@dataclass
+class _Hour:
+    """An hour under way: the members that are not done yet are `left`."""
+
+    job: HourJob
+    members: list["Future[UnpackedMember]"] = field(default_factory=list)
+    left: int = 0
+
+    def result(self) -> HourFiles | ExportError:
+        try:
+            return assembled(self.job, [member.result() for member in self.members])
+        except ExportError as error:
+            return error
+        except BrokenProcessPool:
+            return ExportError(
+                HourRange(self.job.hour, self.job.hour),
+                "a worker process was killed; is there enough memory?",
+            )
+
+
+def unpack_all(
+    jobs: Iterable[HourJob], workers: int
+) -> Iterator[tuple[HourJob, HourFiles | ExportError]]:
+    """Unpack hours, `workers` members at a time, and yield each as it finishes.
+
+    An hour comes with its files, or with the error that it failed with. Large work goes to
+    processes, since parsing JSON holds Python's lock; as always with these, a script that gets
+    here must guard its main module. Raises DiskError.
+    """
+    hours = [_Hour(job) for job in jobs]
+    with _pool(hours, workers) as pool:
+        waiting: dict[Future[UnpackedMember], _Hour] = {}
+        for hour in hours:
+            try:
+                check_parts(hour.job)
+            except ExportError as error:
+                yield hour.job, error
+            else:
+                waiting.update(_submitted(pool, hour))
+                if not hour.left:
+                    yield hour.job, hour.result()
+        try:
+            for member in as_they_finish(waiting):
+                hour = waiting.pop(member)
+                hour.left -= 1
+                if not hour.left:
+                    yield hour.job, hour.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _submitted(pool: Executor, hour: _Hour) -> "dict[Future[UnpackedMember], _Hour]":
+    # A member's task needs the job without the list of all members.
+    job = replace(hour.job, members=())
+    hour.members = [pool.submit(unpack_member, job, member) for member in hour.job.members]
+    hour.left = len(hour.members)
+    return dict.fromkeys(hour.members, hour)
+
+
+def _pool(hours: list[_Hour], workers: int) -> Executor:
+    members = [member for hour in hours for member in hour.job.members]
+    workers = max(1, min(workers, len(members)))
+    if workers > 1 and sum(member.zip_bytes for member in members) >= _WORTH_PROCESSES_BYTES:
+        # Not forked: a copy of a process with threads may hold locks that nothing opens.
+        context = multiprocessing.get_context("spawn")
+        return ProcessPoolExecutor(workers, mp_context=context, initializer=_end_with_parent)
+    return ThreadPoolExecutor(workers, thread_name_prefix="archive")
+
+
+def _end_with_parent() -> None:
+    """Have this worker end when the process that started it is killed, rather than wait for it."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    sentinel = parent.sentinel
+
+    def watch() -> None:
+        wait([sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
