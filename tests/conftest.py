@@ -1,0 +1,32 @@
+"""What every test starts from: no settings of the machine it runs on, and folders of its own."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+_OURS = (
+    "AMPLITUDE_",
+    "AWS_",
+    "DAGSTER_",
+    "DBT_",
+    "EMULATOR_",
+    "SNOWFLAKE_",
+)
+_NAMES = ("DATA_DIR", "LAKE_URL", "WAREHOUSE", "DUCKDB_PATH", "PROJECT_TIMEZONE", "WEEK_START")
+
+
+@pytest.fixture(autouse=True)
+def own_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Take away the machine's settings and its `.env`, and give the test a folder to work in."""
+    before = dict(os.environ)
+    for name in list(os.environ):
+        if name.startswith(_OURS) or name in _NAMES:
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DATA_DIR", str(tmp_path / "data"))
+    yield
+    # The code under test writes to the environment too, for dbt and Dagster to read.
+    os.environ.clear()
+    os.environ.update(before)

@@ -1,0 +1,114 @@
+"""The store does the same on a folder and on S3; S3 is moto's server, over HTTP."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from amplitude_assets.config import Settings
+from amplitude_assets.hours import HOUR, parse_hour
+from amplitude_assets.lake.layout import event_key, manifest_key, rejected_key
+from amplitude_assets.lake.store import Lake, LakeError
+from amplitude_assets.resources import open_lake
+from tests.support.lake import PROJECT, manifest_of, publish
+from tests.support.s3 import BUCKET, s3_server
+
+HOUR_5 = parse_hour("2026-09-01T05")
+
+
+@pytest.fixture(params=["file", "s3"])
+def lake(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Lake]:
+    if request.param == "file":
+        yield Lake((tmp_path / "a lake").as_uri())
+        return
+    with s3_server() as server:
+        settings = Settings(lake_url=f"s3://{BUCKET}/some/prefix")
+        yield open_lake(settings, server.resource)
+
+
+def test_an_hour_is_read_as_it_was_published(lake: Lake, tmp_path: Path) -> None:
+    lines = [b'{"a": 1}', '{"b": "\u2028"}'.encode()]
+    manifest = publish(lake, HOUR_5, [lines, [b"{}"]], tmp_path / "files")
+    assert lake.read_manifest(PROJECT, HOUR_5) == manifest
+    data = {item.key: b"".join(lake.get_object(item.key)) for item in manifest.objects}
+    assert {key: len(value) for key, value in data.items()} == {
+        item.key: item.bytes for item in manifest.objects
+    }
+    assert set(lake.list_keys(f"events/{PROJECT}/")) == set(data)
+
+
+def test_an_hour_that_was_never_published_has_no_manifest(lake: Lake) -> None:
+    assert lake.read_manifest(PROJECT, HOUR_5 + HOUR) is None
+
+
+def test_an_object_that_is_there_is_not_sent_again(lake: Lake, tmp_path: Path) -> None:
+    _, [(item, path)] = manifest_of(HOUR_5, [[b"{}"]], tmp_path / "files")
+    assert lake.put_object(item, path) is True
+    assert lake.put_object(item, path) is False
+
+
+def test_a_cut_object_is_sent_again(lake: Lake, tmp_path: Path) -> None:
+    _, [(item, path)] = manifest_of(HOUR_5, [[b'{"a": 1}']], tmp_path / "files")
+    whole = path.read_bytes()
+    path.write_bytes(whole[:10])
+    assert lake.put_object(item, path) is True
+    path.write_bytes(whole)
+    assert lake.put_object(item, path) is True
+    assert b"".join(lake.get_object(item.key)) == whole
+
+
+def test_a_missing_object_is_named(lake: Lake) -> None:
+    with pytest.raises(LakeError, match=r"events/1/gone.*s3_event_objects"):
+        list(lake.get_object("events/1/gone"))
+
+
+def test_a_deleted_object_is_gone(lake: Lake, tmp_path: Path) -> None:
+    manifest = publish(lake, HOUR_5, [[b"{}"]], tmp_path / "files")
+    lake.delete(manifest.objects[0].key)
+    assert list(lake.list_keys("events/")) == []
+
+
+def test_s3_holds_keys_under_the_prefix_alone(tmp_path: Path) -> None:
+    with s3_server() as server:
+        lake = open_lake(Settings(lake_url=f"s3://{BUCKET}/some/prefix"), server.resource)
+        publish(lake, HOUR_5, [[b"{}"]], tmp_path / "files")
+        keys = server.keys()
+    assert len(keys) == 2
+    assert all(key.startswith("some/prefix/") and "#" not in key for key in keys)
+
+
+def test_a_bucket_that_is_not_there_is_named() -> None:
+    with s3_server() as server:
+        lake = open_lake(Settings(lake_url="s3://no-such-bucket"), server.resource)
+        with pytest.raises(LakeError, match="s3://no-such-bucket"):
+            list(lake.list_keys(""))
+
+
+def test_a_manifest_that_is_not_one_is_an_error_and_not_an_hour_without_data(
+    tmp_path: Path,
+) -> None:
+    lake = Lake(tmp_path.as_uri())
+    path = tmp_path / manifest_key(PROJECT, HOUR_5)
+    path.parent.mkdir(parents=True)
+    path.write_text('{"version": 1}')
+    with pytest.raises(LakeError, match="s3_event_objects for 2026-09-01T05"):
+        lake.read_manifest(PROJECT, HOUR_5)
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(LakeError, match="LAKE_URL"):
+        Lake((tmp_path / "file" / "lake").as_uri())
+
+
+def test_keys_hold_neither_number_signs_nor_equal_signs() -> None:
+    keys = [
+        event_key(1, HOUR_5, "ab"),
+        rejected_key(1, HOUR_5, "ab"),
+        manifest_key(1, HOUR_5),
+    ]
+    assert keys == [
+        "events/1/2026-09-01/05/ab.json.gz",
+        "rejected/1/2026-09-01/05/ab.json.gz",
+        "manifests/1/2026-09-01/05.json",
+    ]
