@@ -1,6 +1,5 @@
 """The zip with which the Export API answers, written to a file as its members come."""
 
-import warnings
 import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -33,12 +32,11 @@ def write_zip(entries: Iterable[Entry], file: IO[bytes], max_bytes: int) -> int:
     Raises TooLargeError as soon as there are more than `max_bytes`.
     """
     count = 0
-    with zipfile.ZipFile(file, "w") as archive, warnings.catch_warnings():
-        # zipfile warns of two members of one name; here that is done on purpose.
-        warnings.simplefilter("ignore", UserWarning)
+    with zipfile.ZipFile(file, "w") as archive:
         for entry in entries:
             info = zipfile.ZipInfo(entry.name, _MADE_AT)
-            info.filename = entry.name  # ZipInfo drops what it takes for unsafe
+            # zipfile warns of two members of one name; here that is done on purpose.
+            archive.NameToInfo.pop(entry.name, None)
             info.compress_type = zipfile.ZIP_DEFLATED if entry.is_deflated else zipfile.ZIP_STORED
             with archive.open(info, "w") as member:
                 for piece in entry.pieces:

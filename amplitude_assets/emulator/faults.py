@@ -96,7 +96,7 @@ STRAY_MEMBER_KINDS = frozenset(
     }
 )
 # One of these decides the whole answer; all others change single hours of it, side by side.
-_WHOLE_ANSWER_KINDS = frozenset(STATUSES) | CONNECTION_KINDS | BODY_KINDS
+WHOLE_ANSWER_KINDS = frozenset(STATUSES) | CONNECTION_KINDS | BODY_KINDS
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ class FaultBook:
                 for at, (fault, left) in enumerate(self._faults)
                 if left != 0 and any(fault.concerns(hour) for hour in hours)
             ]
-            whole = [at for at in matching if self._faults[at][0].kind in _WHOLE_ANSWER_KINDS]
+            whole = [at for at in matching if self._faults[at][0].kind in WHOLE_ANSWER_KINDS]
             taken = whole[:1] or matching
             for at in taken:
                 fault, left = self._faults[at]

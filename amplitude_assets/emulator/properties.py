@@ -58,9 +58,10 @@ class PropertyTexts:
     def opened(self, releases: I64, events: I64, variants: I64) -> list[tuple[bytes, bytes]]:
         """The end of each event's line in two pieces: before and after its running number."""
         keys = ((releases * len(Event) + events) * VARIANTS + variants).tolist()
+        if len(self._texts) > _KEPT:
+            # Another thread may be reading the old ones.
+            self._texts = {}
         texts = self._texts
-        if len(texts) > _KEPT:
-            texts.clear()
         for key in set(keys):
             if key not in texts:
                 texts[key] = _written(key)

@@ -23,8 +23,8 @@ from amplitude_assets.emulator.api import (
 )
 from amplitude_assets.emulator.faults import (
     BODY_KINDS,
-    CONNECTION_KINDS,
     STATUSES,
+    WHOLE_ANSWER_KINDS,
     Fault,
     FaultBook,
     FaultKind,
@@ -173,7 +173,7 @@ class _Handler(BaseHTTPRequestHandler):
             hours = api.check_range(start, end)
             faults = self.server.faults.take(hours)
             first = faults[0] if faults else None
-            if first is None or first.kind not in STATUSES.keys() | CONNECTION_KINDS | BODY_KINDS:
+            if first is None or first.kind not in WHOLE_ANSWER_KINDS:
                 return api.export(hours, faults), None
             if first.kind is FaultKind.CLOSED_AT_ONCE:
                 return None, first

@@ -37,7 +37,7 @@ PROMPT_REACH = 5
 
 # Visits to come for each person who joins, before the rhythm of the day thins them out.
 _RETURNS = 55.0
-_AGE_EXPONENT_STEPS = 365
+_OLDEST_DAYS = 365
 
 _MILESTONE_LAGS = (0, 6, 26, 170, 480)
 _MILESTONE_LAG_SHARES = [965.0, 20.0, 9.0, 4.0, 2.0]
@@ -239,7 +239,6 @@ class Calendar:
         is_held = (platform != WEB) & (uniform(key, "held") < 0.07) & ~is_server
         low, high = PACES
         script = self._scripts.choose(pool, uniform(key, "script"))
-        is_merging = (pool == Pool.SIGN_IN) & (uniform(people.key, "merge payload") < 0.6)
         return Visits(
             key=key,
             person=found.person,
@@ -263,7 +262,7 @@ class Calendar:
             ),
             is_logged_out=is_known & (uniform(key, "logged out") < 0.08) & ~is_server,
             is_first=found.milestone_day == 0,
-            merges=is_merging,
+            merges=(pool == Pool.SIGN_IN) & (uniform(people.key, "merge payload") < 0.6),
         )
 
     def _on_second_device(self, found: _Found, people: People) -> Mask:
@@ -271,7 +270,8 @@ class Calendar:
         since = people.join_hour + people.second_device_day * DAY_HOURS
         starts_on_it = has_one & (found.milestone_day == people.second_device_day)
         uses_it = has_one & (found.start_hour > since) & (uniform(found.key, "device") < 0.4)
-        return starts_on_it | (uses_it & (found.milestone_day == NEVER))
+        is_on_it: Mask = starts_on_it | (uses_it & (found.milestone_day == NEVER))
+        return is_on_it
 
     def _is_known(self, found: _Found, people: People) -> Mask:
         """Whether the person has signed up before this visit begins."""
@@ -304,11 +304,8 @@ def _resent_after(key: U64) -> I64:
 
 
 def _age_table() -> F64:
-    """Days since joining of those who come back, as equally likely values: falling as days**-0.7.
-
-    The sums use whole numbers of equal steps so that the table is the same everywhere.
-    """
-    weights = [1.0 / day**0.7 for day in range(1, _AGE_EXPONENT_STEPS + 1)]
+    """Days since joining of those who come back, equally likely values: falling as days**-0.7."""
+    weights = [1.0 / day**0.7 for day in range(1, _OLDEST_DAYS + 1)]
     total = sum(weights)
     ages: list[float] = []
     owed = 0.0

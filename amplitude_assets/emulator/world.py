@@ -6,7 +6,7 @@ traffic.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 import numpy as np
@@ -133,7 +133,7 @@ class World:
 
     def _name(self, hour: datetime, part: int) -> str:
         """As in the Export API: the hour is not padded to two digits."""
-        app = self.settings.project_id
+        app, hour = self.settings.project_id, hour.astimezone(UTC)
         return f"{app}/{app}_{hour:%Y-%m-%d}_{hour.hour}#{part}.json.gz"
 
 
