@@ -15,3 +15,20 @@
         {%- endfor %}
     )
 {%- endmacro %}
+
+{#
+    Text that sorts as the events happened, and never ties: the event's time, then its uuid. It is
+    what max_by and min_by need to give the same answer every time.
+#}
+{% macro moment_key(timestamp, uuid) -%}
+    cast({{ epoch_us(timestamp) }} + 500000000000000000 as varchar) || {{ uuid }}
+{%- endmacro %}
+
+{# The value of the first or last event that has one. #}
+{% macro first_value_of(column, moment='moment') -%}
+    min_by({{ column }}, case when {{ column }} is not null then {{ moment }} end)
+{%- endmacro %}
+
+{% macro last_value_of(column, moment='moment') -%}
+    max_by({{ column }}, case when {{ column }} is not null then {{ moment }} end)
+{%- endmacro %}

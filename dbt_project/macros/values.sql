@@ -76,19 +76,6 @@
     {{ return('json' if target.type == 'duckdb' else 'variant') }}
 {%- endmacro %}
 
-{# A top-level value of a JSON object, as text: NULL if it is missing or null. Any key is fine: dots, spaces, `$`. #}
-{% macro json_text(json, key) -%}
-    {{ return(adapter.dispatch('json_text')(json, key)) }}
-{%- endmacro %}
-
-{% macro duckdb__json_text(json, key) -%}
-    json_extract_string({{ json }}, '/{{ key | replace('~', '~0') | replace('/', '~1') | replace("'", "''") }}')
-{%- endmacro %}
-
-{% macro snowflake__json_text(json, key) -%}
-    {{ json }}:"{{ key | replace('"', '""') }}"::varchar
-{%- endmacro %}
-
 {# Microseconds since 1970. #}
 {% macro epoch_us(timestamp) -%}
     {{ return(adapter.dispatch('epoch_us')(timestamp)) }}

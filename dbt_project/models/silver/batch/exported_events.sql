@@ -95,7 +95,7 @@ select
     dma,
     case
         when coalesce(country, region, city, dma) is not null
-            then {{ surrogate_key(['country', 'region', 'city', 'dma']) }}
+            then {{ surrogate_key(['project_id', 'country', 'region', 'city', 'dma']) }}
     end as location_key,
     location_lat,
     location_lng,

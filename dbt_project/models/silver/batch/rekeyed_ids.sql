@@ -22,8 +22,9 @@ resolved_ids as (
         known_ids.project_id,
         known_ids.amplitude_id,
         known_ids.user_key as known_user_key,
-        {{ user_key('known_ids.project_id', 'coalesce(merged_ids.surviving_amplitude_id, known_ids.amplitude_id)') }}
-            as user_key
+        {{ user_key(
+            'known_ids.project_id', 'coalesce(merged_ids.surviving_amplitude_id, known_ids.amplitude_id)', 'null', 'null',
+        ) }} as user_key
     from known_ids
     left join {{ ref('merged_ids') }} as merged_ids
         on
