@@ -38,8 +38,8 @@ def run_on_terminal(settings: Settings, hours: HourRange) -> int:
     console = Console(file=sys.stdout)
     _refuse_wrong_keys(settings, hours)
     began = time.monotonic()
-    console.print(f"{_source(settings)}: {hours}, {len(hours):,} hours")
     with open_instance(settings) as instance, _progress_display(console) as progress:
+        console.print(f"{_source(settings)}: {hours}, {len(hours):,} hours", soft_wrap=True)
         # Dagster and dbt take seconds to import: after the checks at the door.
         from amplitude_assets.main_run import run_main_job
 
