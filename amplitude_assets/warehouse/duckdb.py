@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,22 +17,31 @@ from filelock import FileLock, Timeout
 
 from amplitude_assets.hours import HourRange
 from amplitude_assets.lake.manifest import LakeObject, Manifest
-from amplitude_assets.lake.store import Lake, LakeError
+from amplitude_assets.lake.store import Lake
 from amplitude_assets.warehouse.base import (
     HourCounts,
     LedgerRow,
-    LoadError,
     LoadReport,
     OnLoaded,
     WarehouseError,
 )
-from amplitude_assets.warehouse.lines import LineReader, ObjectError
+from amplitude_assets.warehouse.batches import (
+    BatchLimits,
+    aware,
+    hour_rows,
+    load_changed,
+    miscounted,
+    naive,
+    range_parameters,
+    utc,
+)
+from amplitude_assets.warehouse.lines import LineReader
+from amplitude_assets.warehouse.scripts import read_script
 
 if TYPE_CHECKING:
     import duckdb
 
-# One transaction takes this many lines at most, unless an hour alone has more.
-_TRANSACTION_LINES = 4_000_000
+_LIMITS = BatchLimits(lines=4_000_000, objects=100_000)
 _LOCK_SECONDS = 900.0
 
 
@@ -58,22 +66,17 @@ class DuckDBWarehouse:
         on_loaded: OnLoaded = lambda _hours, _lines: None,
     ) -> LoadReport:
         """See `Warehouse.load`."""
-        report = LoadReport()
         if not manifests:
-            return report
+            return LoadReport()
         with self._connection() as con:
             _run_script(con, "bronze_tables")
-            held = _held_digests(con, manifests[0].project_id)
-            changed = []
-            for manifest in manifests:
-                if held.get(manifest.export_hour) == (manifest.status, manifest.digest):
-                    report.unchanged.append(manifest.export_hour)
-                    on_loaded(1, manifest.lines)
-                else:
-                    changed.append(manifest)
-            for batch in _batches(changed):
-                _load_batch(con, lake, batch, load_id, report)
-                on_loaded(len(batch), sum(manifest.lines for manifest in batch))
+            report = load_changed(
+                manifests,
+                _held_digests(con, manifests[0].project_id),
+                _LIMITS,
+                lambda batch: _replace(con, lake, batch, load_id),
+                on_loaded,
+            )
             con.execute("checkpoint")
         return report
 
@@ -83,8 +86,8 @@ class DuckDBWarehouse:
             return {}
         with self._connection() as con:
             _run_script(con, "bronze_tables")
-            rows = con.execute(_script("ledger"), _range_parameters(project_id, hours)).fetchall()
-        return {_utc(row[0]): LedgerRow(*map(_aware, row)) for row in rows}
+            rows = con.execute(_script("ledger"), range_parameters(project_id, hours)).fetchall()
+        return {utc(row[0]): LedgerRow(*map(aware, row)) for row in rows}
 
     def counts(self, project_id: int, hours: HourRange) -> list[HourCounts]:
         """See `Warehouse.counts`."""
@@ -93,8 +96,8 @@ class DuckDBWarehouse:
         with self._connection() as con:
             _run_script(con, "bronze_tables")
             script = "counts" if _has_silver(con) else "bronze_counts"
-            rows = con.execute(_script(script), _range_parameters(project_id, hours)).fetchall()
-        return [HourCounts(*map(_aware, row)) for row in rows]
+            rows = con.execute(_script(script), range_parameters(project_id, hours)).fetchall()
+        return [HourCounts(*map(aware, row)) for row in rows]
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """See `Warehouse.query`."""
@@ -152,26 +155,6 @@ def _open(path: Path, patience: float) -> "duckdb.DuckDBPyConnection":
             time.sleep(0.2)
 
 
-def _load_batch(
-    con: "duckdb.DuckDBPyConnection",
-    lake: Lake,
-    batch: Sequence[Manifest],
-    load_id: str,
-    report: LoadReport,
-) -> None:
-    """Replace a batch of hours in one transaction; if that fails, each hour in its own."""
-    try:
-        _replace(con, lake, batch, load_id)
-    except (LakeError, ObjectError, _CountError) as error:
-        if len(batch) == 1:
-            report.errors.append(LoadError(batch[0].export_hour, str(error)))
-            return
-        for manifest in batch:
-            _load_batch(con, lake, [manifest], load_id, report)
-    else:
-        report.replaced.extend(manifest.export_hour for manifest in batch)
-
-
 def _replace(
     con: "duckdb.DuckDBPyConnection", lake: Lake, batch: Sequence[Manifest], load_id: str
 ) -> None:
@@ -185,7 +168,7 @@ def _replace(
     project = {"project_id": batch[0].project_id}
     con.begin()
     try:
-        con.register("incoming_hours", _hours_table(batch))
+        con.register("incoming_hours", pa.Table.from_pylist(hour_rows(batch)))
         _run_script(con, "delete_hours", project)
         _insert_lines(con, lake, "insert_events", objects, constants)
         _insert_lines(con, lake, "insert_rejected", rejected, project)
@@ -221,49 +204,17 @@ def _insert_lines(
         raise
 
 
-class _CountError(Exception):
-    """An object holds another number of lines than its manifest says."""
-
-
 def _check_counts(con: "duckdb.DuckDBPyConnection", batch: Sequence[Manifest]) -> None:
     """Compare what is in bronze now with the manifests, before anything is committed."""
     rows = con.execute(_script("count_incoming"), {"project_id": batch[0].project_id}).fetchall()
-    found = {_utc(hour): (events, rejected) for hour, events, rejected in rows}
+    found = {utc(hour): (events, rejected) for hour, events, rejected in rows}
     for manifest in batch:
         expected = (manifest.lines - manifest.rejected_lines, manifest.rejected_lines)
         if found[manifest.export_hour] != expected:
-            raise _CountError(
-                f"the manifest says {expected[0]} events and {expected[1]} rejected lines, its "
-                f"objects hold {found[manifest.export_hour]}; materialise hourly_json_files and "
-                "s3_event_objects for this hour again"
+            raise miscounted(
+                f"{expected[0]} events and {expected[1]} rejected lines",
+                f"{found[manifest.export_hour]}",
             )
-
-
-def _batches(manifests: Sequence[Manifest]) -> Iterator[list[Manifest]]:
-    """Group hours into transactions of bounded size, oldest first."""
-    batch: list[Manifest] = []
-    lines = 0
-    for manifest in sorted(manifests, key=lambda manifest: manifest.export_hour):
-        if batch and lines + manifest.lines > _TRANSACTION_LINES:
-            yield batch
-            batch, lines = [], 0
-        batch.append(manifest)
-        lines += manifest.lines
-    if batch:
-        yield batch
-
-
-def _hours_table(batch: Sequence[Manifest]) -> pa.Table:
-    rows = [
-        {
-            **manifest.model_dump(include={"status", "bytes", "lines", "rejected_lines", "digest"}),
-            "objects": len(manifest.objects),
-            "export_hour": _naive(manifest.export_hour),
-            "fetched_at": _naive(manifest.fetched_at),
-        }
-        for manifest in batch
-    ]
-    return pa.Table.from_pylist(rows)
 
 
 def _objects_table(objects: Sequence[tuple[Manifest, LakeObject]]) -> pa.Table:
@@ -273,7 +224,7 @@ def _objects_table(objects: Sequence[tuple[Manifest, LakeObject]]) -> pa.Table:
             "object_number": pa.array(range(len(objects)), pa.int32()),
             "source_object": pa.array([item.key for _, item in objects], pa.string()),
             "export_hour": pa.array(
-                [_naive(manifest.export_hour) for manifest, _ in objects], pa.timestamp("us")
+                [naive(manifest.export_hour) for manifest, _ in objects], pa.timestamp("us")
             ),
         }
     )
@@ -282,27 +233,12 @@ def _objects_table(objects: Sequence[tuple[Manifest, LakeObject]]) -> pa.Table:
 def _held_digests(
     con: "duckdb.DuckDBPyConnection", project_id: int
 ) -> dict[datetime, tuple[str, str]]:
-    rows = con.execute(
-        "select export_hour, status, digest from bronze.export_hours where project_id = ?",
-        [project_id],
-    ).fetchall()
-    return {_utc(hour): (status, digest) for hour, status, digest in rows}
+    rows = con.execute(_script("held_digests"), {"project_id": project_id}).fetchall()
+    return {utc(hour): (status, digest) for hour, status, digest in rows}
 
 
 def _has_silver(con: "duckdb.DuckDBPyConnection") -> bool:
-    row = con.execute(
-        "select count(*) from information_schema.tables "
-        "where table_schema = 'silver' and table_name in ('events', 'event_duplicates')"
-    ).fetchone()
-    return row == (2,)
-
-
-def _range_parameters(project_id: int, hours: HourRange) -> dict[str, object]:
-    return {
-        "project_id": project_id,
-        "first_hour": _naive(hours.first),
-        "last_hour": _naive(hours.last),
-    }
+    return con.execute(_script("silver_tables")).fetchone() == (2,)
 
 
 def _run_script(
@@ -317,17 +253,4 @@ def _run_script(
 
 
 def _script(name: str) -> str:
-    return (resources.files(__package__) / "sql" / "duckdb" / f"{name}.sql").read_text()
-
-
-def _naive(moment: datetime) -> datetime:
-    return moment.astimezone(UTC).replace(tzinfo=None)
-
-
-def _utc(moment: datetime) -> datetime:
-    return moment.replace(tzinfo=UTC)
-
-
-def _aware(value: Any) -> Any:
-    """Give a value from a row its time zone back if it is a time."""
-    return _utc(value) if isinstance(value, datetime) else value
+    return read_script("duckdb", name)

@@ -1,5 +1,8 @@
 -- Adds the ledger's rows for the hours in `incoming_hours`.
-insert into bronze.export_hours by name
+insert into bronze.export_hours (
+    project_id, export_hour, status, objects, bytes, lines, rejected_lines, digest, load_id,
+    fetched_at, loaded_at
+)
 select
     $project_id as project_id,
     export_hour,
