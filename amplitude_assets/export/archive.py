@@ -34,6 +34,8 @@ from amplitude_assets.export.lines import (
 from amplitude_assets.hours import HourRange, format_hour
 
 _CHUNK_BYTES = 1024 * 1024
+# What is kept of a bad line. Warehouses take a text of 16 MB, and escapes make it longer.
+_REJECTED_BYTES = 2 * 1024**2
 _MEMBER = re.compile(
     r"(?P<folder>[0-9]{1,20})/(?P<app>[0-9]{1,20})"
     r"_(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})_(?P<hour>[0-9]{1,2})#(?P<part>[0-9]{1,20})\.json\.gz"
@@ -51,7 +53,7 @@ class ArchiveLimits:
     max_ratio: int = 1000
     ratio_from_bytes: int = 100 * 1024**2
     max_member_bytes: int = 64 * 1024**3
-    max_line_bytes: int = 64 * 1024**2
+    max_line_bytes: int = 32 * 1024**2
 
     def allow(self, unpacked: int, packed: int) -> bool:
         """Say whether a member of `packed` bytes in the zip may have `unpacked` bytes."""
@@ -101,7 +103,8 @@ class HourFile:
 class RejectedLine:
     """A line that is no JSON object. `line_number` counts from one in the member as it came.
 
-    Bytes of `line` that are not UTF-8 are written as backslash escapes.
+    Bytes of `line` that are not UTF-8 are written as backslash escapes. Of a line over 2 MB only
+    the start is here, and the reason says so.
     """
 
     member: str
@@ -361,7 +364,9 @@ def _renamed(part: PartFile, member: str, lines: int) -> HourFile:
 
 
 def _rejected_record(member: Member, number: int, reason: str, line: bytes) -> bytes:
-    text = line.decode("utf-8", "backslashreplace")
+    text = line[:_REJECTED_BYTES].decode("utf-8", "backslashreplace")
+    if len(line) > _REJECTED_BYTES:
+        reason += f"; this is the start of {len(line)} bytes"
     record = {"member": member.name, "line_number": number, "reason": reason, "line": text}
     return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
 

@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from uuid import uuid4
@@ -41,7 +41,8 @@ class PartFile:
         trace: TracebackType | None,
     ) -> None:
         """Close the file, and remove it if it was not published."""
-        self._file.close()
+        with suppress(OSError):  # closing flushes, and a full disk has been told of before
+            self._file.close()
         self.path.unlink(missing_ok=True)
 
     @property

@@ -25,7 +25,8 @@ def whole_lines(pieces: Iterable[bytes], longest: int | None = None) -> Iterator
     for piece in pieces:
         cut = piece.rfind(b"\n") + 1
         if cut:
-            yield b"".join([*rest, piece[:cut]])
+            # One copy and no more: all bytes of an export come through here.
+            yield b"".join([*rest, memoryview(piece)[:cut]])
             rest, held = [], 0
         rest.append(piece[cut:])
         held += len(piece) - cut
