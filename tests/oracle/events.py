@@ -7,13 +7,13 @@ project and device for seven days, each time the first that Amplitude's servers 
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from tests.oracle.identity import Identities
+from tests.oracle.identity import Claim, Identities
 from tests.oracle.settings import Merge, Settings
 
 SEVEN_DAYS = timedelta(days=7)
@@ -31,6 +31,12 @@ class Line:
     def uploaded(self) -> datetime:
         """Return when Amplitude's servers took the event in."""
         return moment(self.fields.get("server_upload_time")) or self.export_hour
+
+    @property
+    def happened(self) -> datetime:
+        """Return when it happened, by the best time that the line has."""
+        event_time = moment(self.fields.get("event_time"))
+        return event_time or moment(self.fields.get("client_event_time")) or self.uploaded
 
     @property
     def arrival(self) -> tuple[datetime, datetime, int]:
@@ -114,7 +120,7 @@ def read_log(
     """Turn the lines of all hours into events and each hour's account."""
     lines, rejected = _parse(hours)
     kept = _first_of_each_insert_id(_first_of_each_uuid(lines))
-    identities = Identities(merges, [line.fields for line in lines])
+    identities = Identities([*_file_claims(merges), *_event_claims(lines)])
     events = [_event(project_id, line, identities, settings) for line in kept]
     events_in = Counter(line.export_hour for line in kept)
     lines_in = Counter(line.export_hour for line in lines)
@@ -181,6 +187,23 @@ def _first_of_each_insert_id(lines: Sequence[Line]) -> list[Line]:
     return kept
 
 
+def _file_claims(merges: Iterable[Merge]) -> Iterator[Claim]:
+    for merge in merges:
+        yield Claim(merge.absorbed, merge.surviving, merge.merge_time, "merge_export")
+
+
+def _event_claims(lines: Iterable[Line]) -> Iterator[Claim]:
+    """Find `data.merged_amplitude_id`: the event's own id is absorbed. Dropped copies count too."""
+    for line in lines:
+        data = line.fields.get("data")
+        surviving = (
+            whole_number(data.get("merged_amplitude_id")) if isinstance(data, dict) else None
+        )
+        absorbed = whole_number(line.fields.get("amplitude_id"))
+        if absorbed is not None and surviving is not None:
+            yield Claim(absorbed, surviving, line.happened, "payload")
+
+
 def _person(fields: dict[str, Any], identities: Identities) -> str:
     """Say whose event it is: the surviving Amplitude id, or what there is where it has none."""
     amplitude_id = whole_number(fields.get("amplitude_id"))
@@ -198,9 +221,8 @@ def _event(project_id: int, line: Line, identities: Identities, settings: Settin
     session_id = whole_number(fields.get("session_id"))
     if session_id == -1:
         session_id = None
-    event_time = moment(fields.get("event_time"))
+    time = line.happened
     client_event_time = moment(fields.get("client_event_time"))
-    time = event_time or client_event_time or line.uploaded
     event_type = fields.get("event_type") or "(none)"
     return Event(
         uuid=fields["uuid"],

@@ -5,28 +5,37 @@ old id, and charts apply the merge when they count
 (https://amplitude.com/docs/data/sources/instrument-track-unique-users).
 """
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
 
-from tests.oracle.settings import Merge
+
+@dataclass(frozen=True)
+class Claim:
+    """Somebody says that an id was absorbed by another: an event (`payload`) or a merge file."""
+
+    absorbed: int
+    surviving: int
+    time: datetime | None
+    method: str
+
+    @property
+    def weight(self) -> tuple[datetime, int, int]:
+        """Return what decides between claims for one id: the latest, then a merge file, counts."""
+        return (self.time or datetime.min, self.method == "payload", self.surviving)
 
 
 class Identities:
     """All merges known at the end, whatever the order in which they became known."""
 
-    def __init__(self, merges: Sequence[Merge], events: Iterable[dict[str, Any]]) -> None:
+    def __init__(self, claims: Iterable[Claim]) -> None:
         self._into: dict[int, int] = {}
-        for merge in merges:
-            self._into[merge.absorbed] = merge.surviving
-        for fields in events:
-            data = fields.get("data")
-            surviving = data.get("merged_amplitude_id") if isinstance(data, dict) else None
-            absorbed = fields.get("amplitude_id")
-            if surviving is not None and absorbed is not None and surviving != absorbed:
-                self._into[absorbed] = surviving
+        for claim in sorted(claims, key=lambda claim: claim.weight):
+            if claim.absorbed != claim.surviving:
+                self._into[claim.absorbed] = claim.surviving
 
     def survivor(self, amplitude_id: int) -> int:
-        """Follow the merges of an id to the end. A circle of merges is nobody's: all stay apart."""
+        """Follow the merges of an id to the end. An id that comes to a circle stays itself."""
         path = [amplitude_id]
         while path[-1] in self._into:
             following = self._into[path[-1]]

@@ -14,6 +14,8 @@ from tests.oracle.events import Event, Log, local_date
 from tests.oracle.retention import hours_between, unit_is_over
 from tests.oracle.settings import Settings
 
+LARGEST_AMOUNT = Decimal("1e29")
+
 # SDKs send this event always, and `Revenue (Verified)` or `(Unverified)` with the money beside it.
 TWINS = frozenset({"Revenue", "[Amplitude] Revenue"})
 
@@ -34,14 +36,14 @@ class RevenueEvent:
 
 
 def number(value: object) -> Decimal | None:
-    """Read a number that was sent as one, or as text."""
+    """Read an amount that was sent as a number, or as text; None if it is beyond all money."""
     if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
         return None
     try:
         read = Decimal(value)
     except InvalidOperation:
         return None
-    return read if read.is_finite() else None
+    return read if read.is_finite() and abs(read) < LARGEST_AMOUNT else None
 
 
 def revenue_events(events: Iterable[Event]) -> list[RevenueEvent]:

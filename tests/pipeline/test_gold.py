@@ -1,0 +1,166 @@
+"""Every row of every gold table, beside what the oracle computes from the exported lines.
+
+The same world arrives in several loads, its hours in random order, with corrections and a merge at
+the end; after each load dbt runs, and gold must be what the lines loaded so far make it. A full
+refresh at the end must give the same again. All in three zones of time, each with its week.
+"""
+
+import csv
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from tests.oracle import COLUMNS, Settings, gold_tables
+from tests.pipeline.gold_world import (
+    FUNNELS,
+    INACTIVE_EVENT_TYPES,
+    PROJECT_ID,
+    Load,
+    in_the_end,
+    loads,
+)
+from tests.support import bronze, dbt
+
+# The rows of a table: what they hold besides fractions, and beside that their fractions.
+Rows = dict[tuple[object, ...], list[float]]
+Tables = dict[str, Rows]
+
+ZONES = (("UTC", "monday"), ("America/Los_Angeles", "sunday"), ("Asia/Kolkata", "monday"))
+
+
+@dataclass
+class Outcome:
+    """What gold held and what it must hold, after each load and after a full refresh."""
+
+    found: list[Tables]
+    expected: list[Tables]
+    refreshed: Tables
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Copy the dbt project and give it the world's inactive event types and funnels."""
+    copy = tmp_path_factory.mktemp("project") / "dbt_project"
+    shutil.copytree(dbt.PROJECT, copy, ignore=shutil.ignore_patterns("target", "logs"))
+    seeds = {path.name: path for path in (copy / "seeds").rglob("*.csv")}
+    _write_seed(seeds["inactive_event_types.csv"], [[name] for name in INACTIVE_EVENT_TYPES])
+    _write_seed(
+        seeds["funnels.csv"],
+        [
+            [funnel.name, step, event_type, round(funnel.window.total_seconds() / 3600)]
+            for funnel in FUNNELS
+            for step, event_type in enumerate(funnel.event_types, start=1)
+        ],
+    )
+    return copy
+
+
+def _write_seed(path: Path, rows: Iterable[Sequence[object]]) -> None:
+    header = path.read_text().splitlines()[0].split(",")
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([header, *rows])
+
+
+@pytest.fixture(scope="module", params=ZONES, ids=lambda zone: zone[0])
+def outcome(
+    request: pytest.FixtureRequest, project: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Outcome:
+    """Load the world load by load, run dbt after each, and rebuild everything at the end."""
+    timezone, week_start = request.param
+    settings = Settings(timezone, week_start, INACTIVE_EVENT_TYPES, FUNNELS)
+    warehouse = tmp_path_factory.mktemp("warehouse") / "warehouse.duckdb"
+
+    def build(full_refresh: bool = False) -> Tables:
+        dbt.build(
+            warehouse,
+            project=project,
+            timezone=timezone,
+            week_start=week_start,
+            full_refresh=full_refresh,
+            tests=full_refresh and timezone == "UTC",
+        )
+        return _gold(warehouse)
+
+    found, expected = [], []
+    world = loads(seed=ZONES.index(request.param))
+    for number, load in enumerate(world, start=1):
+        _load(warehouse, load, number)
+        found.append(build())
+        oracle = gold_tables(PROJECT_ID, *in_the_end(world[:number]), settings)
+        expected.append({table: _comparable(rows) for table, rows in oracle.items()})
+    return Outcome(found, expected, build(full_refresh=True))
+
+
+def _load(warehouse: Path, load: Load, number: int) -> None:
+    with duckdb.connect(warehouse) as con:
+        bronze.load_hours(con, load.hours, PROJECT_ID, f"load-{number}")
+        for line, merge in enumerate(load.merges, start=1):
+            con.execute(
+                "insert into bronze.merge_ids values (?, ?, ?, ?, ?, ?, ?, now()::timestamp)",
+                (
+                    PROJECT_ID,
+                    f"merges-{number}",
+                    line,
+                    merge.absorbed,
+                    merge.surviving,
+                    merge.merge_time,
+                    merge.merge_time,
+                ),
+            )
+
+
+def _gold(warehouse: Path) -> Tables:
+    with duckdb.connect(warehouse, read_only=True) as con:
+        return {
+            table: _comparable(
+                con.execute(f"select {', '.join(names)} from gold.{table}").fetchall()
+            )
+            for table, names in COLUMNS.items()
+        }
+
+
+def _comparable(rows: Iterable[tuple[object, ...]]) -> Rows:
+    comparable: Rows = {}
+    for row in rows:
+        exact = tuple(_exact(value) for value in row)
+        assert exact not in comparable, f"twice: {exact}"
+        comparable[exact] = [value for value in row if isinstance(value, float)]
+    return comparable
+
+
+def _exact(value: object) -> object:
+    if isinstance(value, Decimal):
+        return round(value, 9)
+    return "a fraction" if isinstance(value, float) else value
+
+
+def _differences(found: Rows, expected: Rows) -> list[str]:
+    """Describe the rows that are missing, too many, or have other fractions."""
+    return [
+        *(f"missing: {row} {expected[row]}" for row in expected.keys() - found.keys()),
+        *(f"too many: {row} {found[row]}" for row in found.keys() - expected.keys()),
+        *(
+            f"differs: {row} {found[row]} is not {expected[row]}"
+            for row in found.keys() & expected.keys()
+            if found[row] != pytest.approx(expected[row], rel=1e-9, abs=1e-9)
+        ),
+    ]
+
+
+@pytest.mark.parametrize("table", COLUMNS)
+def test_rows_are_those_of_the_oracle_after_every_load(outcome: Outcome, table: str) -> None:
+    for number, (found, expected) in enumerate(
+        zip(outcome.found, outcome.expected, strict=True), start=1
+    ):
+        assert _differences(found[table], expected[table]) == [], f"after load {number}"
+        assert found[table], f"the world has no rows for {table}"
+
+
+@pytest.mark.parametrize("table", COLUMNS)
+def test_a_full_refresh_gives_the_same_rows(outcome: Outcome, table: str) -> None:
+    assert _differences(outcome.refreshed[table], outcome.found[-1][table]) == []
