@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,18 @@ def run(
     if bad or not outcome.success:
         raise DbtFailed("\n".join(f"{r.node.name}: {r.status} {r.message}" for r in bad))
     return {result.node.name: str(result.status) for result in results}
+
+
+def models_in_build_order(project: Path = PROJECT) -> list[str]:
+    """Return the names of all models, each after the ones it is made from."""
+    with _environment({"DUCKDB_PATH": ":memory:"}):
+        manifest = dbtRunner().invoke(["parse", *_flags(project)]).result
+    parents = {
+        key: {parent for parent in node.depends_on.nodes if parent.startswith("model.")}
+        for key, node in manifest.nodes.items()
+        if node.resource_type == "model"
+    }
+    return [manifest.nodes[key].name for key in TopologicalSorter(parents).static_order()]
 
 
 def _flags(project: Path) -> list[str]:
