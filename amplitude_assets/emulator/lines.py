@@ -80,8 +80,10 @@ class LineWriter:
         item = (drawn >> np.uint64(40)).astype(np.int64) % (PRODUCTS * QUANTITIES)
         variant = item + PRODUCTS * QUANTITIES * _CURRENCY[people.place[events.visit]]
         order = (bits(visit_key, "order") >> np.uint64(24)).astype(np.int64)
-        elapsed = events.event_ms - visits.start_ms[events.visit]
-        number = np.where(_HAS_ORDER[events.event], order, np.abs(elapsed))
+        # By the device's own clock, so that it is the same in every copy.
+        error = visits.clock_error_ms[events.visit]
+        elapsed = events.client_event_ms + error - visits.start_ms[events.visit]
+        number = np.where(_HAS_ORDER[events.event], order, elapsed)
         opened = self._property_texts.opened(release, events.event, variant)
         return [
             before + (b"%d" % value if numbered else b"") + after

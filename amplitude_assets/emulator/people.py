@@ -109,7 +109,7 @@ def device_platform(people: People, is_second: Mask) -> I64:
     """WEB, IOS or ANDROID for the device in use; the second is never of the first's kind."""
     first = picked(people.key, "platform", [52, 26, 22])
     second = (first + 1 + below(people.key, "second platform", 2)) % 3
-    return first * ~is_second + second * is_second
+    return np.where(is_second, second, first)
 
 
 def device_keys(people: People, is_second: Mask) -> U64:

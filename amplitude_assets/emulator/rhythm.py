@@ -38,7 +38,7 @@ class Rhythm:
     """
 
     def __init__(self, joins_per_hour: float) -> None:
-        self._joins_per_hour = joins_per_hour
+        self.joins_per_hour = joins_per_hour
         busy = [
             [place.share * _at_local_time(how, place.utc_offset) for place in PLACES]
             for how in range(HOURS_A_WEEK)
@@ -75,7 +75,7 @@ class Rhythm:
         within = since - weeks * HOURS_A_WEEK
         hour = within.astype(np.int64)
         partial = self._before[hour] + self.weight[hour % HOURS_A_WEEK] * (within - hour)
-        before: F64 = self._joins_per_hour * (weeks * HOURS_A_WEEK + partial)
+        before: F64 = self.joins_per_hour * (weeks * HOURS_A_WEEK + partial)
         return before
 
     def first_person(self, hours: I64) -> I64:
@@ -84,7 +84,7 @@ class Rhythm:
 
     def join_hour(self, people: I64) -> I64:
         """The hour in which each person joined: the inverse of `first_person`."""
-        counted = (people + 0.5) / self._joins_per_hour
+        counted = (people + 0.5) / self.joins_per_hour
         weeks = np.floor(counted / HOURS_A_WEEK)
         within = counted - weeks * HOURS_A_WEEK
         hour = np.searchsorted(self._before[1:-1], within, side="right").astype(np.int64)

@@ -14,10 +14,10 @@ from amplitude_assets.emulator.releases import (
     release_at,
 )
 from amplitude_assets.emulator.scripts import Pool
-from amplitude_assets.emulator.text import hexadecimal, json_text, uuids
+from amplitude_assets.emulator.text import hexadecimal, json_text, rows, uuids
 from amplitude_assets.emulator.visits import Visits
 
-# Columns that are null in every row: deprecated since 2023, or never seen filled.
+# Columns that are the same in every row, most of them deprecated since 2023.
 _NULLS = (
     b',"adid":null,"amplitude_attribution_ids":null,"amplitude_event_type":null,"idfa":null,'
     b'"is_attribution_event":null,"user_creation_time":null,"partner_id":null,"source_id":null,'
@@ -63,8 +63,7 @@ class VisitTexts:
 
     def __init__(self, visits: Visits, people: People, project_id: int) -> None:
         self.is_server: Mask = visits.pool == Pool.SERVER
-        # Web pages are always the newest release; apps are updated when their owners get round to
-        # it.
+        # Web pages are always of the newest release, apps of the one their owners updated to.
         behind = below(visits.device, "behind", 4) * (visits.platform != WEB)
         self.release: I64 = np.maximum(release_at(visits.start_hour) - behind, 0)
         habit = below(visits.device, "habit", 1 << 20)
@@ -125,13 +124,13 @@ def _user_ids(people: People) -> list[bytes]:
     """Each person's user_id: case-sensitive, and an e-mail address for some."""
     form = below(people.key, "user id", 20)
     high, low = bits(people.key, "user high"), bits(people.key, "user low")
-    uuid_texts = [bytes(row).decode() for row in uuids(high, low)]
-    return [
-        b'"u-%08d"' % number
-        if at < 12
-        else (b'"Person.%d@Example.com"' % number if at < 16 else b'"%b"' % uuid.encode())
-        for at, number, uuid in zip(form.tolist(), people.number.tolist(), uuid_texts, strict=True)
-    ]
+    texts = rows([b'"', uuids(high, low), b'"'])
+    for at, (chosen, number) in enumerate(zip(form.tolist(), people.number.tolist(), strict=True)):
+        if chosen < 12:
+            texts[at] = b'"u-%08d"' % number
+        elif chosen < 16:
+            texts[at] = b'"Person.%d@Example.com"' % number
+    return texts
 
 
 def _sessions(visits: Visits, is_server: Mask) -> list[bytes]:
@@ -203,7 +202,7 @@ _PLACE_TEXTS = [
 
 
 def _constants(visits: Visits, project_id: int) -> list[bytes]:
-    """Columns that are the same in every row, but for the schema number that rows once carried."""
+    """What is the same in every row, but for the schema number that rows once carried."""
     app = b',"app":%d' % project_id
     new = app + _NULLS + b',"$schema":null,"$insert_key":null'
     old = app + _NULLS + b',"$schema":13,"$insert_key":"%b#422"'
@@ -252,13 +251,12 @@ def _in_company(visits: Visits, people: People) -> list[bool]:
 
 
 def _user_properties(visits: Visits, people: People, release: I64) -> list[bytes]:
-    """user_properties and paying, as they are during the visit."""
+    """The columns user_properties and paying, as they are during the visit."""
     days = (visits.start_hour - people.join_hour) // 24
     plan = below(people.key, "plan", len(_PLANS))
     is_paying = people.is_spender & (visits.signs_at < 0) & (days >= 2)
     source = below(people.key, "source", len(_SOURCES))
-    # Other places send nothing but what the newest campaign says: the value changes from visit to
-    # visit.
+    # Some visits come through a campaign, which then replaces the one of before.
     latest = np.where(
         uniform(visits.key, "campaign") < 0.3, below(visits.key, "latest", len(_SOURCES)), 0
     )
@@ -266,7 +264,7 @@ def _user_properties(visits: Visits, people: People, release: I64) -> list[bytes
     return [
         b',"user_properties":{%b%b},"paying":%b'
         % (
-            _web_sources(first, last)
+            _WEB_SOURCES[first * len(_SOURCES) + last]
             if web
             else b'"app_theme":"%b",' % (b"light", b"dark")[first % 2],
             _account(_PLANS[chosen], day, at_release, first),
@@ -286,7 +284,7 @@ def _user_properties(visits: Visits, people: People, release: I64) -> list[bytes
 
 
 def _account(plan: str, day: int, release: int, source: int) -> bytes:
-    """What the app says of the person: `days since joining` is the number that always grows."""
+    """What the app says of the person; some of it changes with time and by release."""
     experiment = experiments(release)[-1]
     theme = (
         b',"Theme":"Dark","theme":"dark"' if release >= THEME_CASES_SINCE and source == 1 else b""
@@ -301,10 +299,6 @@ def _account(plan: str, day: int, release: int, source: int) -> bytes:
 
 
 def _web_sources(first: int, last: int) -> bytes:
-    return _WEB_SOURCES[first * len(_SOURCES) + last]
-
-
-def _written_sources(first: int, last: int) -> bytes:
     """The web SDK's campaign properties; it writes the word EMPTY for what is absent."""
     properties = {f"initial_{name}": "EMPTY" for name in _CLICK_IDS}
     source, medium, campaign, referrer = _SOURCES[first]
@@ -322,5 +316,5 @@ def _written_sources(first: int, last: int) -> bytes:
 
 
 _WEB_SOURCES = [
-    _written_sources(first, last) for first in range(len(_SOURCES)) for last in range(len(_SOURCES))
+    _web_sources(first, last) for first in range(len(_SOURCES)) for last in range(len(_SOURCES))
 ]

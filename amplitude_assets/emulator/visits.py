@@ -44,7 +44,7 @@ _MILESTONE_LAG_SHARES = [965.0, 20.0, 9.0, 4.0, 2.0]
 
 # After how many hours a late delivery is sent again: within the hour after, within Amplitude's
 # seven days of deduplication, and (to be kept as events of their own) after them.
-RESENT_AFTER = (NEVER, 1, 30, 100, 200)
+_RESENT_AFTER = (NEVER, 1, 30, 100, 200)
 _RESENT_SHARES = [92.0, 2.6, 2.6, 2.0, 0.8]
 
 
@@ -59,7 +59,6 @@ class Visits:
     """
 
     key: U64
-    person: I64
     start_hour: I64
     start_ms: I64
     delivered_ms: I64
@@ -99,7 +98,7 @@ class _Found:
         return _Found(**{f.name: getattr(self, f.name)[which] for f in fields(self)})
 
 
-def late_shares() -> tuple[I64, F64]:
+def _shares_by_lag() -> tuple[I64, F64]:
     """Lags in hours (4 to 42 days) and the share of visits held back for each."""
     lags = list(range(4, 1009))
     shares = [_late_share(lag) for lag in lags]
@@ -118,15 +117,15 @@ class Calendar:
     """The visits of one shard, found by the hour in which their events are uploaded."""
 
     def __init__(
-        self, shard_key: U64, population: Population, rhythm: Rhythm, scripts: Scripts, joins: float
+        self, shard_key: U64, population: Population, rhythm: Rhythm, scripts: Scripts
     ) -> None:
         self._key = joined(shard_key, 1)
         self._population = population
         self._rhythm = rhythm
         self._scripts = scripts
-        self._candidates = joins * _RETURNS
+        self._candidates = rhythm.joins_per_hour * _RETURNS
         self._ages = _age_table()
-        self._late_lags, self._late_shares = late_shares()
+        self._late_lags, self._late_shares = _shares_by_lag()
 
     def delivering(self, hour: int) -> tuple[Visits, People]:
         """Every visit that may deliver events in an hour (hours since 1970), and its person."""
@@ -195,7 +194,7 @@ class Calendar:
         lags = [np.zeros_like(prompt)]
         resent = [np.full_like(prompt, NEVER)]
         shares = [np.ones(len(prompt))]
-        for after in RESENT_AFTER:
+        for after in _RESENT_AFTER:
             starts.append(hour - self._late_lags - max(after, 0))
             lags.append(self._late_lags)
             resent.append(np.full_like(self._late_lags, after))
@@ -241,7 +240,6 @@ class Calendar:
         script = self._scripts.choose(pool, uniform(key, "script"))
         return Visits(
             key=key,
-            person=found.person,
             start_hour=found.start_hour,
             start_ms=found.start_hour * HOUR_MS
             + (uniform(key, "start") * HOUR_MS).astype(np.int64),
@@ -299,7 +297,7 @@ def _pools(found: _Found, people: People, platform: I64, is_known: Mask) -> I64:
 
 
 def _resent_after(key: U64) -> I64:
-    chosen: I64 = np.array(RESENT_AFTER, dtype=np.int64)[picked(key, "resent", _RESENT_SHARES)]
+    chosen: I64 = np.array(_RESENT_AFTER, dtype=np.int64)[picked(key, "resent", _RESENT_SHARES)]
     return chosen
 
 

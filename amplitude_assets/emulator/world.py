@@ -1,12 +1,13 @@
 """The world that the emulator serves: any hour of it, from any year, the same each time.
 
-An hour is made by shards of some ten thousand events, so that memory does not grow with the
+An hour is made by shards of some thousands of events, so that memory does not grow with the
 traffic.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import ceil
 from typing import NamedTuple
 
 import numpy as np
@@ -24,7 +25,7 @@ from amplitude_assets.emulator.visits import Calendar
 
 PROJECT_ID = 100011
 
-_EVENTS_A_SHARD = 10_000
+_EVENTS_A_SHARD = 5_000
 # Measured: visits that each person who joins will ever make, and the share of each kind among them.
 _VISITS_A_PERSON = 11.7
 _POOL_SHARES = {
@@ -44,11 +45,19 @@ _LONG_TEXT_SHARE = 1 / 300
 
 @dataclass(frozen=True)
 class WorldSettings:
-    """What makes one world differ from another. `events_per_hour` is the mean over a week."""
+    """What makes one world differ from another.
+
+    `events_per_hour` is the mean over a week; with 0 there are none. Raises ValueError when it is
+    negative.
+    """
 
     seed: int = 1
     events_per_hour: int = 1400
     project_id: int = PROJECT_ID
+
+    def __post_init__(self) -> None:
+        if self.events_per_hour < 0:
+            raise ValueError(f"events_per_hour must not be negative: {self.events_per_hour}")
 
 
 class Member(NamedTuple):
@@ -63,18 +72,22 @@ class World:
 
     def __init__(self, settings: WorldSettings = WorldSettings()) -> None:
         self.settings = settings
-        key = mixed(np.array([settings.seed], dtype=np.uint64))
-        self._key = key
-        shards = max(1, round(settings.events_per_hour / _EVENTS_A_SHARD))
+        self._key = mixed(np.array([settings.seed % 2**64], dtype=np.uint64))
         self._scripts = write_scripts(settings.seed)
-        joins = settings.events_per_hour / shards / _events_a_person(self._scripts)
-        rhythm = Rhythm(joins)
         self._writer = LineWriter(settings.project_id)
-        self._shards = []
-        for shard in range(shards):
-            shard_key = joined(key, 1 + shard)
-            population = Population(shard_key, shard, shards, rhythm)
-            self._shards.append(Calendar(shard_key, population, rhythm, self._scripts, joins))
+        self._shards = self._calendars(ceil(settings.events_per_hour / _EVENTS_A_SHARD))
+
+    def _calendars(self, shards: int) -> list[Calendar]:
+        """The visits of each shard: people are dealt out among them, each in one."""
+        if not shards:
+            return []
+        joins = self.settings.events_per_hour / shards / _events_a_person(self._scripts)
+        rhythm = Rhythm(joins)
+        keys = [joined(self._key, 1 + shard) for shard in range(shards)]
+        return [
+            Calendar(key, Population(key, shard, shards, rhythm), rhythm, self._scripts)
+            for shard, key in enumerate(keys)
+        ]
 
     def is_quiet(self, hour: datetime) -> bool:
         """Whether an hour holds nothing at all; what it would have held comes in the next."""

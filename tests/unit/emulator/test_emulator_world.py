@@ -177,3 +177,35 @@ def test_refuses_what_is_not_an_hour(hour):
 def test_names_hours_in_utc_whatever_zone_they_come_in():
     elsewhere = (MONDAY + 9 * HOUR).astimezone(timezone(timedelta(hours=-7)))
     assert list(SMALL.members(elsewhere)) == list(SMALL.members(MONDAY + 9 * HOUR))
+
+
+def test_may_be_empty_and_must_not_be_less():
+    empty = World(WorldSettings(events_per_hour=0))
+    assert not any(list(empty.lines(MONDAY + n * HOUR)) for n in range(24))
+    with pytest.raises(ValueError, match="-1"):
+        WorldSettings(events_per_hour=-1)
+
+
+def test_takes_any_seed():
+    hour = MONDAY + 9 * HOUR
+    negative = World(WorldSettings(seed=-7, events_per_hour=60))
+    assert digest(negative, hour) != digest(SMALL, hour)
+
+
+def test_a_copy_of_an_event_says_what_the_event_said():
+    world = World(WorldSettings(seed=3, events_per_hour=1400))
+    seen: dict[str, dict] = {}
+    copies = 0
+    for n in range(12):
+        for line in world.lines(MONDAY + n * HOUR):
+            row = strict(line)
+            first = seen.setdefault(row["uuid"], row)
+            copies += first is not row
+            for column in (
+                "event_properties",
+                "user_properties",
+                "client_event_time",
+                "$insert_id",
+            ):
+                assert first[column] == row[column]
+    assert copies > 10
