@@ -86,6 +86,13 @@ class Settings(BaseSettings):
     snowflake_port: int | None = None
     snowflake_protocol: Literal["http", "https"] | None = None
 
+    # What runs by itself, and who is told
+    automation_enabled: bool = False
+    lookback_days: int = Field(default=7, ge=1, le=365)
+    recheck_hours: int = Field(default=48, ge=0, le=8760)
+    alert_webhook_url: SecretStr | None = None
+    dagster_url: str = "http://127.0.0.1:3000"
+
     # Reporting
     project_timezone: str = "UTC"
     week_start: Literal["monday", "sunday"] = "monday"
@@ -99,7 +106,7 @@ class Settings(BaseSettings):
             raise ValueError(f"{zone!r} is not an IANA time zone, such as Europe/Berlin") from error
         return zone
 
-    @field_validator("amplitude_base_url")
+    @field_validator("amplitude_base_url", "dagster_url")
     @classmethod
     def _is_an_origin(cls, url: str | None) -> str | None:
         if url is None:
@@ -108,6 +115,14 @@ class Settings(BaseSettings):
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
             raise ValueError("write an origin such as https://amplitude.com, without a user name")
         return url.rstrip("/")
+
+    @field_validator("alert_webhook_url")
+    @classmethod
+    def _is_a_webhook(cls, url: SecretStr | None) -> SecretStr | None:
+        parts = urlsplit(url.get_secret_value()) if url else None
+        if parts is not None and (parts.scheme not in ("http", "https") or not parts.hostname):
+            raise ValueError("write the webhook's whole address, beginning with https://")
+        return url
 
     @field_validator("lake_url")
     @classmethod

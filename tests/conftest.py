@@ -7,11 +7,15 @@ from pathlib import Path
 import pytest
 
 _OURS = (
+    "ALERT_",
     "AMPLITUDE_",
+    "AUTOMATION_",
     "AWS_",
     "DAGSTER_",
     "DBT_",
     "EMULATOR_",
+    "LOOKBACK_",
+    "RECHECK_",
     "SNOWFLAKE_",
 )
 _NAMES = ("DATA_DIR", "LAKE_URL", "WAREHOUSE", "DUCKDB_PATH", "PROJECT_TIMEZONE", "WEEK_START")
