@@ -1,0 +1,1 @@
+"""Tests of the Export API client, the archive reader and the landing area."""

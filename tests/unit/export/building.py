@@ -1,0 +1,79 @@
+"""Zips as the Export API sends them, made by hand, and what came out of them."""
+
+import gzip
+import zipfile
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from amplitude_assets.export.archive import (
+    ArchiveLimits,
+    HourFiles,
+    HourJob,
+    hours_in,
+    unpack_hour,
+)
+from amplitude_assets.hours import HourRange
+
+PROJECT = 7
+HOUR = datetime(2026, 9, 1, 5, tzinfo=UTC)
+FETCHED_AT = datetime(2026, 9, 1, 9, 30, tzinfo=UTC)
+
+
+def one(hour: datetime) -> HourRange:
+    """The range of one hour."""
+    return HourRange(hour, hour)
+
+
+def hours(count: int, first: datetime = HOUR) -> HourRange:
+    """A range of so many hours."""
+    return HourRange(first, first + timedelta(hours=count - 1))
+
+
+def packed(*lines: bytes) -> bytes:
+    """Lines as a gzip file, each with its end."""
+    return gzip.compress(b"".join(line + b"\n" for line in lines), mtime=1)
+
+
+def name_of(part: int, hour: datetime = HOUR, project: int = PROJECT) -> str:
+    """The name of a member, with its hour unpadded as Amplitude writes it."""
+    return f"{project}/{project}_{hour:%Y-%m-%d}_{hour.hour}#{part}.json.gz"
+
+
+def write_zip(
+    path: Path, members: Iterable[tuple[str, bytes]], compression: int = zipfile.ZIP_STORED
+) -> Path:
+    """Write a zip of members by name, in their order."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        for name, data in members:
+            archive.writestr(name, data)
+    return path
+
+
+def job_of(
+    zip_path: Path, folder: Path, limits: ArchiveLimits | None = None, hour: datetime = HOUR
+) -> HourJob:
+    """The work of unpacking one hour of a zip, which holds no other."""
+    members = hours_in(zip_path, PROJECT, one(hour))[hour]
+    return HourJob(
+        PROJECT, hour, zip_path, tuple(members), folder, FETCHED_AT, limits or ArchiveLimits()
+    )
+
+
+def unpacked(
+    tmp_path: Path, *members: bytes, limits: ArchiveLimits | None = None
+) -> tuple[HourFiles, Path]:
+    """Unpack one hour of these members, and return its files and the folder they are in."""
+    path = write_zip(tmp_path / "one.zip", [(name_of(n), data) for n, data in enumerate(members)])
+    folder = tmp_path / "hour"
+    return unpack_hour(job_of(path, folder, limits)), folder
+
+
+def kept_lines(folder: Path, files: HourFiles) -> list[bytes]:
+    """All lines of an hour's files, read without the code under test."""
+    lines: list[bytes] = []
+    for file in files.files:
+        text = gzip.decompress((folder / file.name).read_bytes())
+        lines += text.removesuffix(b"\n").split(b"\n")
+    return lines

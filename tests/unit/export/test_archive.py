@@ -1,0 +1,414 @@
+"""The archive reader: which members are an hour's, and what becomes of each of their lines."""
+
+import gzip
+import hashlib
+import json
+import struct
+import zipfile
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from amplitude_assets.export.archive import (
+    ArchiveLimits,
+    HourFiles,
+    HourJob,
+    RejectedLine,
+    hours_in,
+    read_rejected,
+    unpack_hour,
+    uuids_of,
+)
+from amplitude_assets.export.errors import ArchiveError, ProjectError
+from amplitude_assets.export.lines import fault_of, is_blank
+from amplitude_assets.hours import HOUR as AN_HOUR
+from amplitude_assets.hours import HourRange
+
+from .building import (
+    FETCHED_AT,
+    HOUR,
+    PROJECT,
+    hours,
+    job_of,
+    kept_lines,
+    name_of,
+    one,
+    packed,
+    unpacked,
+    write_zip,
+)
+
+EVENT = b'{"uuid":"a","b":6396.0}'
+NIGHT = HOUR.replace(hour=0)
+
+
+def read_names(tmp_path: Path, *names: str, asked: HourRange) -> dict[str, list[str]]:
+    path = write_zip(tmp_path / "names.zip", [(name, packed(EVENT)) for name in names])
+    found = hours_in(path, PROJECT, asked)
+    return {f"{hour:%d %H}": [member.name for member in members] for hour, members in found.items()}
+
+
+def test_members_go_to_their_hours_and_hours_without_any_are_there(tmp_path: Path) -> None:
+    names = [name_of(70), name_of(627), name_of(9, HOUR + 2 * AN_HOUR)]
+    assert read_names(tmp_path, *names, asked=hours(3)) == {
+        "01 05": names[:2],
+        "01 06": [],
+        "01 07": names[2:],
+    }
+
+
+def test_an_hour_may_be_padded_and_a_folder_be_listed(tmp_path: Path) -> None:
+    padded = f"{PROJECT}/{PROJECT}_2026-09-01_05#0.json.gz"
+    assert read_names(tmp_path, f"{PROJECT}/", padded, asked=one(HOUR)) == {"01 05": [padded]}
+
+
+def test_midnight_and_the_last_hour_of_a_day_are_apart(tmp_path: Path) -> None:
+    first, last = name_of(0, NIGHT), name_of(0, NIGHT + 23 * AN_HOUR)
+    found = read_names(tmp_path, last, first, asked=hours(24, NIGHT))
+    assert found["01 00"] == [first]
+    assert found["01 23"] == [last]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        f"../{name_of(1)}",
+        f"/{name_of(1)}",
+        f"./{name_of(1)}",
+        name_of(1).replace("/", "\\"),
+        name_of(1).replace("/", "//"),
+        name_of(1).replace(f"{PROJECT}/", "8/"),
+        name_of(1).replace(f"/{PROJECT}_", "/8_"),
+        name_of(1).replace(f"{PROJECT}/", "07/").replace(f"/{PROJECT}_", "/07_"),
+        name_of(1, project=8),
+        name_of(1, HOUR - AN_HOUR),
+        name_of(1, HOUR + AN_HOUR),
+        name_of(1).replace("_5#", "_25#"),
+        name_of(1).replace("_5#", "_005#"),
+        name_of(1).replace("09-01", "09-31"),
+        name_of(1).replace("#1", "#one"),
+        name_of(1).replace("#1", ""),
+        name_of(1).replace(".gz", ""),
+        name_of(1) + "\n",
+        name_of(1).replace("2026", "\uff12\uff10\uff12\uff16"),
+        "events.csv",
+        "7/evil.sh",
+        "x" * 3000,
+    ],
+)
+def test_a_member_that_was_not_asked_for_refuses_the_zip(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ArchiveError, match="which was not asked for") as refused:
+        read_names(tmp_path, name_of(0), name, asked=one(HOUR))
+    assert refused.value.hours == one(HOUR)
+    assert len(str(refused.value)) < 1200
+
+
+def test_only_members_of_another_project_are_a_wrong_setting(tmp_path: Path) -> None:
+    with pytest.raises(ProjectError, match="project 8, but AMPLITUDE_PROJECT_ID is 7"):
+        read_names(tmp_path, name_of(0, project=8), name_of(1, project=8), asked=one(HOUR))
+
+
+@pytest.mark.parametrize("data", [b"", b"<html>", b"PK\x03\x04 and no more", packed(EVENT)])
+def test_what_is_no_zip_is_refused(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "no.zip"
+    path.write_bytes(data)
+    with pytest.raises(ArchiveError, match="is not a whole zip"):
+        hours_in(path, PROJECT, one(HOUR))
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_members_pass_through_byte_for_byte(tmp_path: Path, compression: int) -> None:
+    member = packed(EVENT, b'{"uuid":"b"}')
+    path = write_zip(tmp_path / "one.zip", [(name_of(3), member)], compression)
+    files = unpack_hour(job_of(path, tmp_path / "hour"))
+    (file,) = files.files
+    assert (tmp_path / "hour" / file.name).read_bytes() == member
+    assert file.name == f"{hashlib.sha256(member).hexdigest()}.json.gz"
+    assert (file.member, file.bytes, file.lines) == (name_of(3), len(member), 2)
+    assert (files.status, files.lines, files.rejected_lines) == ("loaded", 2, 0)
+    assert files.fetched_at == FETCHED_AT
+    assert [path.name for path in (tmp_path / "hour").iterdir()] == [file.name]
+
+
+def test_concatenated_gzip_is_one_file(tmp_path: Path) -> None:
+    member = packed(EVENT) + gzip.compress(b'{"uuid":') + gzip.compress(b'"b"}\n') + packed()
+    files, folder = unpacked(tmp_path, member)
+    assert files.files[0].bytes == len(member)
+    assert kept_lines(folder, files) == [EVENT, b'{"uuid":"b"}']
+
+
+def test_a_last_line_needs_no_end(tmp_path: Path) -> None:
+    member = gzip.compress(EVENT + b"\n" + EVENT)
+    files, _ = unpacked(tmp_path, member)
+    assert (files.lines, files.files[0].bytes) == (2, len(member))
+
+
+def test_a_line_of_20_megabytes_is_kept(tmp_path: Path) -> None:
+    line = b'{"a":"' + b"x" * 20_000_000 + b'"}'
+    files, folder = unpacked(tmp_path, packed(EVENT, line, EVENT))
+    assert kept_lines(folder, files) == [EVENT, line, EVENT]
+
+
+def test_bad_lines_are_set_aside_with_their_place_and_reason(tmp_path: Path) -> None:
+    files, folder = unpacked(
+        tmp_path, packed(EVENT), packed(b"oops", EVENT, b'{"a":"\xff\\"}', b"[1]")
+    )
+    assert (files.lines, files.rejected_lines) == (5, 3)
+    assert kept_lines(folder, files) == [EVENT, EVENT]
+    assert list(read_rejected(folder, files)) == [
+        RejectedLine(name_of(1), 1, "not JSON: unexpected character, expected a JSON value"
+                     " (character 1)", "oops"),
+        RejectedLine(name_of(1), 3, "not UTF-8", '{"a":"\\xff\\"}'),
+        RejectedLine(name_of(1), 4, "not a JSON object", "[1]"),
+    ]  # fmt: skip
+
+
+def test_the_rejected_file_is_json_lines_under_the_names_that_bronze_reads(tmp_path: Path) -> None:
+    files, folder = unpacked(tmp_path, packed(b"oops"), packed(b"oh"))
+    assert files.rejected_file is not None
+    text = gzip.decompress((folder / files.rejected_file.name).read_bytes())
+    records = [json.loads(line) for line in text.splitlines()]
+    assert [set(record) for record in records] == [{"member", "line_number", "reason", "line"}] * 2
+    assert files.rejected_file.lines == 2
+    assert hashlib.sha256((folder / files.rejected_file.name).read_bytes()).hexdigest() == (
+        files.rejected_file.sha256
+    )
+
+
+def test_a_huge_bad_line_is_kept_in_part_and_says_so(tmp_path: Path) -> None:
+    files, folder = unpacked(tmp_path, packed(b"\x00" * 20_000_000))
+    (rejected,) = read_rejected(folder, files)
+    assert rejected.reason.endswith("this is the start of 20000000 bytes")
+    assert rejected.line == "\x00" * 2 * 1024**2
+
+
+def test_blank_lines_are_dropped_and_still_numbered(tmp_path: Path) -> None:
+    files, folder = unpacked(tmp_path, packed(b"", EVENT, b" \t\r", b"oops", EVENT, b""))
+    assert (files.lines, files.rejected_lines) == (3, 1)
+    assert gzip.decompress((folder / files.files[0].name).read_bytes()) == (EVENT + b"\n") * 2
+    assert [line.line_number for line in read_rejected(folder, files)] == [4]
+
+
+@pytest.mark.parametrize("members", [[], [packed()], [packed(b"", b"")]])
+def test_an_hour_without_lines_is_empty(tmp_path: Path, members: list[bytes]) -> None:
+    files, _ = unpacked(tmp_path, *members)
+    assert (files.status, files.files, files.rejected_file) == ("empty", (), None)
+    assert (files.lines, files.bytes) == (0, 0)
+    assert files.digest == hashlib.sha256(b"").hexdigest()
+
+
+def test_an_hour_of_bad_lines_alone_is_not_empty(tmp_path: Path) -> None:
+    files, _ = unpacked(tmp_path, packed(b"oops"))
+    assert (files.status, files.files, files.rejected_lines) == ("loaded", (), 1)
+    assert files.digest != hashlib.sha256(b"").hexdigest()
+
+
+def test_parts_with_the_same_bytes_are_files_of_their_own(tmp_path: Path) -> None:
+    files, folder = unpacked(tmp_path, packed(EVENT), packed(EVENT), packed(EVENT))
+    assert len({file.name for file in files.files}) == 3
+    assert files.lines == 3
+    assert kept_lines(folder, files) == [EVENT] * 3
+
+
+def damaged_zip(path: Path) -> None:
+    """Change a byte of the first member's data in a zip."""
+    data = bytearray(path.read_bytes())
+    data[len(name_of(0)) + 30 + 20] ^= 0xFF
+    path.write_bytes(data)
+
+
+MEMBER = packed(*(b'{"n":%d}' % n for n in range(500)))
+DAMAGED = {
+    "cut": MEMBER[:-9],
+    "cut in the trailer": MEMBER[:-1],
+    "cut in the next header": MEMBER + MEMBER[:5],
+    "of no bytes": b"",
+    "not gzip": EVENT + b"\n",
+    "zero padding": MEMBER + b"\0" * 512,
+    "zeros between": MEMBER + b"\0" * 8 + MEMBER,
+    "trailing bytes": MEMBER + b"trailing",
+    "bad checksum": MEMBER[:-8] + b"\0\0\0\0" + MEMBER[-4:],
+    "bad length": MEMBER[:-4] + struct.pack("<I", 1),
+    "bad data": MEMBER[:40] + b"\xff" * 40 + MEMBER[80:],
+}
+
+
+@pytest.mark.parametrize("what", DAMAGED)
+def test_a_damaged_member_fails_the_hour(tmp_path: Path, what: str) -> None:
+    with pytest.raises(
+        ArchiveError, match=r"is damaged: .*raw_export_zip for 2026-09-01T05"
+    ) as bad:
+        unpacked(tmp_path, MEMBER, DAMAGED[what])
+    assert bad.value.hours == one(HOUR)
+    assert not list((tmp_path / "hour").glob("*.part"))
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_a_wrong_checksum_in_the_zip_fails_the_hour(tmp_path: Path, compression: int) -> None:
+    path = write_zip(tmp_path / "one.zip", [(name_of(0), MEMBER)], compression)
+    damaged_zip(path)
+    with pytest.raises(ArchiveError, match="is damaged"):
+        unpack_hour(job_of(path, tmp_path / "hour"))
+
+
+@pytest.mark.parametrize(
+    "names", [(name_of(0), name_of(0)), (name_of(0), name_of(0).replace("_5", "_05"))]
+)
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_the_same_part_twice_fails_the_hour(tmp_path: Path, names: tuple[str, str]) -> None:
+    path = write_zip(tmp_path / "one.zip", [(name, MEMBER) for name in names])
+    with pytest.raises(ArchiveError, match="two members for the same part"):
+        unpack_hour(job_of(path, tmp_path / "hour"))
+
+
+def test_an_encrypted_member_fails_the_hour(tmp_path: Path) -> None:
+    path = write_zip(tmp_path / "one.zip", [(name_of(0), MEMBER)])
+    data = path.read_bytes()
+    central = data.index(b"PK\x01\x02")
+    path.write_bytes(data[:6] + b"\x01" + data[7 : central + 8] + b"\x01" + data[central + 9 :])
+    with pytest.raises(ArchiveError, match="encrypted"):
+        unpack_hour(job_of(path, tmp_path / "hour"))
+
+
+SMALL = ArchiveLimits(max_ratio=50, ratio_from_bytes=100_000, max_line_bytes=50_000)
+
+
+def bomb(size: int) -> bytes:
+    return gzip.compress((b'{"a":"' + b"x" * 1000 + b'"}\n') * (size // 1010))
+
+
+@pytest.mark.parametrize(
+    ("member", "compression", "limits"),
+    [
+        (bomb(2_000_000), zipfile.ZIP_STORED, SMALL),
+        (b"\0" * 2_000_000, zipfile.ZIP_DEFLATED, SMALL),
+        (bomb(90_000) * 1000, zipfile.ZIP_DEFLATED, SMALL),
+        (packed(*[EVENT] * 1000), zipfile.ZIP_STORED, ArchiveLimits(max_member_bytes=10_000)),
+        (packed(b'{"a":"' + b"x" * 100_000 + b'"}'), zipfile.ZIP_STORED, SMALL),
+    ],
+    ids=["gzip bomb", "zip bomb", "bomb in a bomb", "too large", "line too long"],
+)
+def test_what_is_over_the_limits_fails_the_hour(
+    tmp_path: Path, member: bytes, compression: int, limits: ArchiveLimits
+) -> None:
+    path = write_zip(tmp_path / "one.zip", [(name_of(0), member)], compression)
+    with pytest.raises(ArchiveError, match=r"over the limit|more than the limit|damaged"):
+        unpack_hour(job_of(path, tmp_path / "hour", limits))
+    assert sum(left.stat().st_size for left in (tmp_path / "hour").iterdir()) == 0
+
+
+def test_what_is_dense_and_small_is_no_bomb(tmp_path: Path) -> None:
+    files, _ = unpacked(tmp_path, bomb(90_000), limits=SMALL)
+    assert files.lines == 89
+
+
+def test_uuids_are_those_of_all_files(tmp_path: Path) -> None:
+    files, folder = unpacked(tmp_path, packed(EVENT, b"oops"), packed(b'{"uuid":"b"}', EVENT))
+    assert uuids_of(folder, files) == {"a", "b"}
+
+
+good_lines = st.dictionaries(
+    st.text(), st.text() | st.integers() | st.none() | st.lists(st.text()), max_size=4
+).map(lambda event: json.dumps(event, ensure_ascii=False).encode("utf-8", "surrogatepass"))
+any_lines = st.binary(max_size=40).map(lambda line: line.replace(b"\n", b""))
+some_lines = st.lists(
+    good_lines | any_lines | st.sampled_from(['{"a":"\u2028"}'.encode(), b"", b"\r", b"{}"]),
+    max_size=12,
+)
+cuts = st.lists(st.integers(0, 400), max_size=3)
+
+
+def gzipped(lines: list[bytes], places: list[int], has_end: bool) -> bytes:
+    """Lines as one gzip stream, cut into gzip members at these places."""
+    text = b"\n".join(lines) + (b"\n" if has_end else b"")
+    edges = [0, *sorted(min(place, len(text)) for place in places), len(text)]
+    return b"".join(gzip.compress(text[start:end], mtime=1) for start, end in pairwise(edges))
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.tuples(some_lines, cuts, st.booleans()), max_size=4))
+def test_every_line_is_kept_or_rejected(
+    tmp_path_factory: pytest.TempPathFactory,
+    members: list[tuple[list[bytes], list[int], bool]],
+) -> None:
+    files, folder = unpacked(
+        tmp_path_factory.mktemp("hour"), *(gzipped(*member) for member in members)
+    )
+    lines = [line for member, _, _ in members for line in member if not is_blank(line)]
+    good = [line for line in lines if fault_of(line) is None]
+    bad = [line.decode("utf-8", "backslashreplace") for line in lines if fault_of(line)]
+    assert sorted(kept_lines(folder, files)) == sorted(good)
+    assert sorted(line.line for line in read_rejected(folder, files)) == sorted(bad)
+    assert (files.lines, files.rejected_lines) == (len(lines), len(bad))
+    assert sum(file.lines for file in files.files) == len(good)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_order_and_part_numbers_change_nothing(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    members = [
+        gzipped(lines, [], has_end=True)
+        for lines in data.draw(st.lists(some_lines, min_size=1, max_size=4))
+    ]
+    parts = data.draw(
+        st.lists(st.integers(0, 999), min_size=len(members), max_size=len(members), unique=True)
+    )
+    shuffled = data.draw(st.permutations(list(zip(parts, members, strict=True))))
+    folder = tmp_path_factory.mktemp("hour")
+    first, _ = unpacked(folder, *members)
+    path = write_zip(folder / "other.zip", [(name_of(part), member) for part, member in shuffled])
+    second = unpack_hour(job_of(path, folder / "other"))
+    assert digest_and_names(second) == digest_and_names(first)
+
+
+def digest_and_names(files: HourFiles) -> tuple[str, list[str], int]:
+    return files.digest, [file.name for file in files.files], files.rejected_lines
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(some_lines, min_size=1, max_size=3), st.data())
+def test_other_lines_are_another_digest(
+    tmp_path_factory: pytest.TempPathFactory, members: list[list[bytes]], data: st.DataObject
+) -> None:
+    changed = [list(lines) for lines in members]
+    data.draw(st.sampled_from(changed)).append(data.draw(st.sampled_from([b'{"new":1}', b"new"])))
+    digests = {
+        unpacked(
+            tmp_path_factory.mktemp("hour"),
+            *(gzipped(lines, [], has_end=True) for lines in version),
+        )[0].digest
+        for version in (members, changed)
+    }
+    assert len(digests) == 2
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_damage_is_told_or_does_no_harm(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    """Any bytes changed or cut: the lines that come out are those that went in, or none do."""
+    folder = tmp_path_factory.mktemp("hour")
+    lines = [b'{"n":%d}' % n for n in range(20)]
+    compression = data.draw(st.sampled_from([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED]))
+    path = write_zip(folder / "one.zip", [(name_of(0), packed(*lines))], compression)
+    whole = path.read_bytes()
+    start = data.draw(st.integers(0, len(whole) - 1))
+    end = data.draw(st.integers(start, min(start + 8, len(whole))))
+    path.write_bytes(whole[:start] + data.draw(st.binary(max_size=8)) + whole[end:])
+    try:
+        files = unpack_hour(job_of(path, folder / "hour"))
+    except (ArchiveError, ProjectError):
+        return
+    if files.lines:
+        assert kept_lines(folder / "hour", files) == lines
+
+
+def test_a_job_without_members_needs_no_zip(tmp_path: Path) -> None:
+    job = HourJob(PROJECT, HOUR, None, (), tmp_path / "hour", FETCHED_AT)
+    assert unpack_hour(job).status == "empty"
