@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from dagster import InitResourceContext, ResourceDefinition
 from dagster_aws.s3 import S3Resource
 
-from amplitude_assets.config import Settings, SettingsError
+from amplitude_assets.config import Settings
 from amplitude_assets.export.client import ExportClient
 from amplitude_assets.export.landing import Landing
 from amplitude_assets.lake.store import Lake, S3Access
@@ -95,10 +95,12 @@ def open_lake(settings: Settings, s3: S3Resource) -> Lake:
     )
 
 
-def open_warehouse(settings: Settings) -> "Warehouse":
-    """Return the warehouse that `WAREHOUSE` names."""
+def open_warehouse(settings: Settings, run_id: str = "") -> "Warehouse":
+    """Return the warehouse that `WAREHOUSE` names; `run_id` is for its query log."""
     if settings.warehouse == "snowflake":
-        raise SettingsError("WAREHOUSE: snowflake is not available yet")
+        from amplitude_assets.snowflake_access import open_snowflake
+
+        return open_snowflake(settings, run_id)
     from amplitude_assets.warehouse.duckdb import DuckDBWarehouse
 
     return DuckDBWarehouse(settings.resolved_duckdb_path)
@@ -114,6 +116,7 @@ def _log_progress(context: InitResourceContext) -> ProgressSink:
 
 def build_resources(settings: Settings) -> dict[str, Any]:
     """Return every resource of the graph, by the name that the assets ask for it under."""
+
     def export_client(_: InitResourceContext) -> Iterator[ExportClient]:
         with open_export_client(settings) as client:
             yield client
@@ -134,7 +137,8 @@ def build_resources(settings: Settings) -> dict[str, Any]:
             lake, required_resource_keys={"s3"}, description="The object store at LAKE_URL."
         ),
         "warehouse": ResourceDefinition(
-            lambda _: open_warehouse(settings), description="The warehouse that WAREHOUSE names."
+            lambda context: open_warehouse(settings, context.run.run_id if context.run else ""),
+            description="The warehouse that WAREHOUSE names.",
         ),
         "progress": ResourceDefinition(
             _log_progress, description="Where a step tells how far it is: its log."

@@ -1,6 +1,6 @@
 """What loading hours takes on any engine: which have changed, batch by batch, bad ones apart."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -89,12 +89,21 @@ def objects_of(manifest: Manifest) -> list[LakeObject]:
     return [*manifest.objects, *([manifest.rejected] if manifest.rejected else [])]
 
 
-def miscounted(expected: str, found: str) -> HourDataError:
-    """Return the error of an hour that holds another number of lines than its manifest says."""
-    return HourDataError(
-        f"the manifest says {expected}, its objects hold {found}; materialise hourly_json_files "
-        "and s3_event_objects for this hour again"
-    )
+def check_counts(batch: Sequence[Manifest], rows: Iterable[tuple[datetime, int, int]]) -> None:
+    """Compare with the manifests what bronze holds of each hour, before anything is committed.
+
+    `rows` are those of the script `count_incoming`: hour, events and rejected lines. Raises
+    HourDataError.
+    """
+    found = {utc(hour): (events, rejected) for hour, events, rejected in rows}
+    for manifest in batch:
+        expected = (manifest.lines - manifest.rejected_lines, manifest.rejected_lines)
+        if found[manifest.export_hour] != expected:
+            raise HourDataError(
+                f"the manifest says {expected[0]} events and {expected[1]} rejected lines, its "
+                f"objects hold {found[manifest.export_hour]}; materialise hourly_json_files and "
+                "s3_event_objects for this hour again"
+            )
 
 
 def hour_rows(batch: Sequence[Manifest]) -> list[dict[str, Any]]:

@@ -28,9 +28,9 @@ from amplitude_assets.warehouse.base import (
 from amplitude_assets.warehouse.batches import (
     BatchLimits,
     aware,
+    check_counts,
     hour_rows,
     load_changed,
-    miscounted,
     naive,
     range_parameters,
     utc,
@@ -173,7 +173,7 @@ def _replace(
         _insert_lines(con, lake, "insert_events", objects, constants)
         _insert_lines(con, lake, "insert_rejected", rejected, project)
         con.execute(_script("insert_ledger"), constants)
-        _check_counts(con, batch)
+        check_counts(batch, con.execute(_script("count_incoming"), project).fetchall())
         con.commit()
     except BaseException:
         con.rollback()
@@ -202,19 +202,6 @@ def _insert_lines(
         if lines.error is not None:
             raise lines.error from None
         raise
-
-
-def _check_counts(con: "duckdb.DuckDBPyConnection", batch: Sequence[Manifest]) -> None:
-    """Compare what is in bronze now with the manifests, before anything is committed."""
-    rows = con.execute(_script("count_incoming"), {"project_id": batch[0].project_id}).fetchall()
-    found = {utc(hour): (events, rejected) for hour, events, rejected in rows}
-    for manifest in batch:
-        expected = (manifest.lines - manifest.rejected_lines, manifest.rejected_lines)
-        if found[manifest.export_hour] != expected:
-            raise miscounted(
-                f"{expected[0]} events and {expected[1]} rejected lines",
-                f"{found[manifest.export_hour]}",
-            )
 
 
 def _objects_table(objects: Sequence[tuple[Manifest, LakeObject]]) -> pa.Table:

@@ -1,0 +1,154 @@
+"""From settings to Snowflake connections, over dagster-snowflake's `SnowflakeResource`.
+
+The resource commits and closes only when all went well; here every path ends with a rollback if
+need be, and a closed connection. The resource stays inside: it would show the passphrase in
+its configuration.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+from amplitude_assets.config import Settings, SettingsError
+from amplitude_assets.warehouse.identifiers import identifier
+from amplitude_assets.warehouse.snowflake import SnowflakeWarehouse
+
+if TYPE_CHECKING:
+    from snowflake.connector import SnowflakeConnection
+
+Connect = Callable[[], AbstractContextManager["SnowflakeConnection"]]
+
+# The stage that bootstrap makes over the lake.
+DEFAULT_STAGE = "bronze.lake"
+
+_LOGIN_SECONDS = 60
+# The connector cancels a statement after its network timeout, so this bounds both.
+_STATEMENT_SECONDS = 3600
+
+
+def open_snowflake(settings: Settings, run_id: str = "") -> SnowflakeWarehouse:
+    """Return the warehouse in Snowflake. Nothing connects yet.
+
+    Raises SettingsError when a setting is missing or cannot be used.
+    """
+    missing = [
+        name
+        for name in ("account", "user", "role", "warehouse", "database")
+        if getattr(settings, f"snowflake_{name}") is None
+    ]
+    if missing:
+        named = ", ".join(f"SNOWFLAKE_{name.upper()}" for name in missing)
+        raise SettingsError(f"WAREHOUSE=snowflake needs {named}; set them, or WAREHOUSE=duckdb")
+    if not settings.resolved_lake_url.startswith("s3://"):
+        raise SettingsError(
+            "LAKE_URL: Snowflake reads the lake itself, so with WAREHOUSE=snowflake it has to be "
+            "s3://bucket/prefix"
+        )
+    _check_key(settings)
+    return SnowflakeWarehouse(
+        snowflake_connections(settings),
+        stage=stage_of(settings),
+        place=f"{settings.snowflake_account}/{settings.snowflake_database}",
+        run_id=run_id,
+    )
+
+
+def stage_of(settings: Settings) -> str:
+    """Return the stage over the lake, as SQL writes it. Raises SettingsError."""
+    try:
+        return identifier(settings.snowflake_stage or DEFAULT_STAGE, parts=3)
+    except ValueError as error:
+        raise SettingsError(f"SNOWFLAKE_STAGE: {error}") from None
+
+
+def snowflake_connections(
+    settings: Settings, *, role: str | None = None, in_database: bool = True
+) -> Connect:
+    """Return what opens connections as the settings say, or with another role.
+
+    Without `in_database`, the session has neither database nor warehouse: for making them.
+    """
+
+    @contextmanager
+    def connect() -> Iterator["SnowflakeConnection"]:
+        from dagster_snowflake import SnowflakeResource
+
+        arguments = _arguments(settings)
+        if in_database:
+            arguments["database"] = settings.snowflake_database
+            arguments["warehouse"] = settings.snowflake_warehouse
+        resource = SnowflakeResource(role=role or settings.snowflake_role, **arguments)
+        with resource.get_connection() as connection, _released(connection):
+            yield connection
+
+    return connect
+
+
+def _check_key(settings: Settings) -> None:
+    """Raise SettingsError when there is a key file and it cannot be read with the passphrase."""
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    path, passphrase = (
+        settings.snowflake_private_key_path,
+        settings.snowflake_private_key_passphrase,
+    )
+    if path is None:
+        return
+    try:
+        data = path.expanduser().read_bytes()
+        load_pem_private_key(data, passphrase.get_secret_value().encode() if passphrase else None)
+    except OSError as error:
+        raise SettingsError(
+            f"SNOWFLAKE_PRIVATE_KEY_PATH: cannot read {path}: {error.strerror}"
+        ) from None
+    except (ValueError, TypeError):
+        raise SettingsError(
+            f"SNOWFLAKE_PRIVATE_KEY_PATH: {path} is not a private key in PEM that "
+            "SNOWFLAKE_PRIVATE_KEY_PASSPHRASE opens"
+        ) from None
+
+
+@contextmanager
+def _released(connection: Any) -> Iterator[None]:
+    """Roll back and close when the block fails; the resource closes when it does not."""
+    from snowflake.connector.errors import Error
+
+    try:
+        yield
+    except BaseException:
+        with suppress(Error):  # the connection may be what failed
+            connection.rollback()
+        with suppress(Error):
+            connection.close()
+        raise
+
+
+def _arguments(settings: Settings) -> dict[str, Any]:
+    arguments: dict[str, Any] = {
+        "account": settings.snowflake_account,
+        "user": settings.snowflake_user,
+        # Transactions are begun where they are needed; so the resource has nothing to commit.
+        "autocommit": True,
+        "login_timeout": _LOGIN_SECONDS,
+        "network_timeout": _STATEMENT_SECONDS,
+        "timezone": "UTC",
+    }
+    more: dict[str, Any] = {
+        name: value
+        for name, value in (
+            ("host", settings.snowflake_host),
+            ("port", settings.snowflake_port),
+            ("protocol", settings.snowflake_protocol),
+        )
+        if value is not None
+    }
+    if settings.snowflake_private_key_path is not None:
+        arguments["private_key_path"] = str(settings.snowflake_private_key_path.expanduser())
+        if settings.snowflake_private_key_passphrase is not None:
+            passphrase = settings.snowflake_private_key_passphrase.get_secret_value()
+            arguments["private_key_password"] = passphrase
+    else:
+        # The machine's own AWS role is the identity, so there is nothing to keep.
+        arguments["authenticator"] = "WORKLOAD_IDENTITY"
+        more["workload_identity_provider"] = "AWS"
+    return {**arguments, "additional_snowflake_connection_args": more}

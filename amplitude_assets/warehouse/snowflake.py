@@ -1,0 +1,299 @@
+"""Bronze and the ledger in Snowflake, loaded by Snowflake itself from a stage over the lake.
+
+The loader names files, Snowflake fetches them: no line passes through this process. A batch of
+hours is copied into a table of the session's own and counted there; only then one transaction
+replaces the hours. So nothing rests on how COPY behaves in a transaction, nor on the load history
+by which COPY skips files: it belongs to the session's table, and is forgotten with each batch.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from datetime import UTC, datetime
+from io import StringIO
+from typing import TYPE_CHECKING, Any
+
+from amplitude_assets.hours import HourRange
+from amplitude_assets.lake.manifest import LakeObject, Manifest
+from amplitude_assets.lake.store import Lake
+from amplitude_assets.warehouse.base import (
+    HourCounts,
+    LedgerRow,
+    LoadReport,
+    OnLoaded,
+    WarehouseError,
+)
+from amplitude_assets.warehouse.batches import (
+    BatchLimits,
+    HourDataError,
+    aware,
+    check_counts,
+    hour_rows,
+    load_changed,
+    naive,
+    objects_of,
+    range_parameters,
+    utc,
+)
+from amplitude_assets.warehouse.scripts import read_script
+from amplitude_assets.warehouse.snowflake_errors import explain, is_fault_of_the_data
+
+if TYPE_CHECKING:
+    from snowflake.connector import SnowflakeConnection
+    from snowflake.connector.cursor import SnowflakeCursor
+
+Connect = Callable[[], AbstractContextManager["SnowflakeConnection"]]
+
+# COPY takes at most this many names in FILES.
+_FILES_A_COPY = 1000
+_LIMITS = BatchLimits(lines=20_000_000, objects=_FILES_A_COPY)
+_KEY = re.compile(r"[A-Za-z0-9._/-]+")
+_PARAMETER = re.compile(r"(?<![\w$])\$([a-z_]+)")
+
+
+class SnowflakeWarehouse:
+    """The `Warehouse` in a Snowflake database. Safe to use from several processes at once."""
+
+    def __init__(self, connect: Connect, *, stage: str, place: str, run_id: str = "") -> None:
+        """Use the connections that `connect` opens, to one database, with autocommit on.
+
+        `stage` is the external stage over the lake's URL, as SQL writes it. `place` says where
+        the tables are, for people; `run_id` goes into the query tag.
+        """
+        self._connect = connect
+        self._stage = stage
+        self._run_id = run_id
+        self.place = place
+
+    def load(
+        self,
+        lake: Lake,
+        manifests: Sequence[Manifest],
+        load_id: str,
+        on_loaded: OnLoaded = lambda _hours, _lines: None,
+    ) -> LoadReport:
+        """See `Warehouse.load`. The lake is read by Snowflake, through the stage."""
+        del lake
+        if not manifests:
+            return LoadReport()
+        with self._session() as session:
+            session.make_tables()
+            session.run("load_tables")
+            held = session.rows("held_digests", {"project_id": manifests[0].project_id})
+
+            def replace(batch: Sequence[Manifest]) -> None:
+                session.tag(self._tag(batch, load_id))
+                _replace(session, self._stage, batch, load_id)
+
+            return load_changed(
+                manifests,
+                {utc(hour): (status, digest) for hour, status, digest in held},
+                _LIMITS,
+                replace,
+                on_loaded,
+            )
+
+    def ledger(self, project_id: int, hours: HourRange) -> dict[datetime, LedgerRow]:
+        """See `Warehouse.ledger`."""
+        with self._session() as session:
+            if not session.has_tables():
+                return {}
+            rows = session.rows("ledger", range_parameters(project_id, hours))
+        return {utc(row[0]): LedgerRow(*map(aware, row)) for row in rows}
+
+    def counts(self, project_id: int, hours: HourRange) -> list[HourCounts]:
+        """See `Warehouse.counts`."""
+        with self._session() as session:
+            if not session.has_tables():
+                return []
+            script = "counts" if session.rows("silver_tables") == [(2,)] else "bronze_counts"
+            rows = session.rows(script, range_parameters(project_id, hours))
+        return [HourCounts(*map(aware, row)) for row in rows]
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """See `Warehouse.query`."""
+        with self._session() as session:
+            return session.fetch(sql)
+
+    def exclusive(self) -> AbstractContextManager[None]:
+        """See `Warehouse.exclusive`: Snowflake takes many writers, so there is nothing to hold."""
+        return nullcontext()
+
+    @contextmanager
+    def _session(self) -> Iterator["_Session"]:
+        from snowflake.connector.errors import Error
+
+        try:
+            with self._connect() as connection:
+                yield _Session(connection)
+        except Error as error:
+            raise WarehouseError(explain(error)) from None
+
+    def _tag(self, batch: Sequence[Manifest], load_id: str) -> str:
+        """Return what Snowflake's query history shows beside each statement of a batch."""
+        hours = [manifest.export_hour for manifest in batch]
+        return json.dumps(
+            {
+                "application": "amplitude-assets",
+                "asset": "bronze/raw_events",
+                "run_id": self._run_id,
+                "load_id": load_id,
+                "project_id": batch[0].project_id,
+                "hours": str(HourRange(min(hours), max(hours))),
+                "hour_count": len(hours),
+            }
+        )
+
+
+class _Session:
+    """One connection, and the scripts that run on it."""
+
+    def __init__(self, connection: "SnowflakeConnection") -> None:
+        self.connection = connection
+
+    def execute(
+        self, sql: str, parameters: Mapping[str, object] | None = None
+    ) -> "SnowflakeCursor":
+        cursor = self.connection.cursor()
+        cursor.execute(sql, None if parameters is None else dict(parameters))
+        return cursor
+
+    def fetch(
+        self, sql: str, parameters: Mapping[str, object] | None = None
+    ) -> list[tuple[Any, ...]]:
+        return [tuple(row) for row in self.execute(sql, parameters).fetchall()]
+
+    def run(self, script: str, parameters: Mapping[str, object] | None = None) -> None:
+        """Run every statement of a script, each with the same parameters."""
+        for statement in statements_of(script):
+            self.execute(statement, parameters)
+
+    def rows(
+        self, script: str, parameters: Mapping[str, object] | None = None
+    ) -> list[tuple[Any, ...]]:
+        """Return the rows of a script of one query."""
+        (statement,) = statements_of(script)
+        return self.fetch(statement, parameters)
+
+    def insert(self, script: str, rows: Sequence[Mapping[str, object]]) -> None:
+        """Insert rows by a script of one insert, all in one statement."""
+        (statement,) = statements_of(script)
+        if rows:
+            self.connection.cursor().executemany(statement, rows)
+
+    def has_tables(self) -> bool:
+        return self.rows("bronze_objects") == [(1, 4)]
+
+    def make_tables(self) -> None:
+        """Make what is missing, and nothing else: the loader's role may not make schemas."""
+        ((schemas, tables),) = self.rows("bronze_objects")
+        if not schemas:
+            self.run("bronze_schema")
+        if tables < 4:
+            self.run("bronze_tables")
+        self.execute("use schema bronze")
+
+    def tag(self, text: str) -> None:
+        self.execute("alter session set query_tag = %(tag)s", {"tag": text})
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        from snowflake.connector.errors import Error
+
+        self.execute("begin")
+        try:
+            yield
+            self.execute("commit")
+        except BaseException:
+            with suppress(Error):  # the connection may be what failed
+                self.execute("rollback")
+            raise
+
+
+def _replace(session: _Session, stage: str, batch: Sequence[Manifest], load_id: str) -> None:
+    session.run("empty_load_tables")
+    _copy_lines(session, stage, [item for manifest in batch for item in objects_of(manifest)])
+    files = _files_by_key(session.rows("count_lines"), batch)
+    session.insert("insert_incoming_objects", _object_rows(batch, files))
+    session.insert("insert_incoming_hours", hour_rows(batch))
+    project = {"project_id": batch[0].project_id}
+    load = {**project, "load_id": load_id, "loaded_at": naive(datetime.now(UTC))}
+    with session.transaction():
+        session.run("delete_hours", project)
+        session.run("insert_events", load)
+        session.run("insert_rejected", project)
+        session.run("insert_ledger", load)
+        check_counts(batch, session.rows("count_incoming", project))
+
+
+def _copy_lines(session: _Session, stage: str, objects: Sequence[LakeObject]) -> None:
+    """Copy every line of the objects into the session's table. Raises HourDataError."""
+    from snowflake.connector.errors import ProgrammingError
+
+    for item in objects:
+        if not _KEY.fullmatch(item.key):
+            raise HourDataError(f"the manifest names {item.key!r}, which is no key of ours")
+    (statement,) = statements_of("copy_lines")
+    for first in range(0, len(objects), _FILES_A_COPY):
+        names = ", ".join(f"'{item.key}'" for item in objects[first : first + _FILES_A_COPY])
+        try:
+            session.execute(statement.replace("{stage}", stage).replace("{files}", names))
+        except ProgrammingError as error:
+            if is_fault_of_the_data(error):
+                raise HourDataError(explain(error)) from None
+            raise
+
+
+def _files_by_key(counts: Sequence[tuple[str, int]], batch: Sequence[Manifest]) -> dict[str, str]:
+    """Return the stage's name of each object, once each holds the lines that its manifest says.
+
+    Snowflake names a file by its path in the bucket, the manifest by its key in the lake, which is
+    the end of that path. Raises HourDataError.
+    """
+    expected = {item.key: item.lines for manifest in batch for item in objects_of(manifest)}
+    found: dict[str, tuple[str, int]] = {}
+    for name, lines in counts:
+        key = next((end for end in _ends(name) if end in expected), None)
+        if key is not None:
+            found[key] = (name, lines)
+    for key, lines in expected.items():
+        copied = found[key][1] if key in found else 0
+        if copied != lines:
+            raise HourDataError(
+                f"the manifest says that {key} holds {lines} lines, Snowflake found {copied}; "
+                "materialise hourly_json_files and s3_event_objects for this hour again"
+            )
+    return {key: name for key, (name, _) in found.items()}
+
+
+def _ends(name: str) -> Iterator[str]:
+    """Yield a path, and it without its first part, its first two, and so on."""
+    parts = name.split("/")
+    return ("/".join(parts[place:]) for place in range(len(parts)))
+
+
+def _object_rows(batch: Sequence[Manifest], files: Mapping[str, str]) -> list[dict[str, object]]:
+    return [
+        {
+            "source_file": files[item.key],
+            "source_object": item.key,
+            "export_hour": naive(manifest.export_hour),
+            "is_rejected": item == manifest.rejected,
+        }
+        for manifest in batch
+        for item in objects_of(manifest)
+    ]
+
+
+def statements_of(script: str) -> list[str]:
+    """Return a script's statements as the connector takes them, parameters and all."""
+    from snowflake.connector.util_text import split_statements
+
+    text = read_script("snowflake", script)
+    split = split_statements(StringIO(text), remove_comments=True)
+    return [
+        _PARAMETER.sub(r"%(\1)s", statement.replace("%", "%%")).rstrip().rstrip(";")
+        for statement, _ in split
+        if statement
+    ]

@@ -1,0 +1,24 @@
+-- Where a load works. Temporary: each session has its own, and loses it however it ends.
+create or replace temporary table incoming_lines (
+    source_file varchar not null,
+    source_line number(38, 0) not null,
+    line variant not null
+);
+
+create or replace temporary table incoming_objects (
+    source_file varchar not null,
+    source_object varchar not null,
+    export_hour timestamp_ntz(6),
+    is_rejected boolean not null
+);
+
+create or replace temporary table incoming_hours (
+    export_hour timestamp_ntz(6) not null,
+    status varchar not null,
+    objects number(38, 0) not null,
+    bytes number(38, 0) not null,
+    lines number(38, 0) not null,
+    rejected_lines number(38, 0) not null,
+    digest varchar not null,
+    fetched_at timestamp_ntz(6) not null
+);

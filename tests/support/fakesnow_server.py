@@ -1,0 +1,268 @@
+"""Snowflake's wire on loopback: fakesnow behind the real connector, and what it lacks for us.
+
+fakesnow is DuckDB behind Snowflake's HTTP interface. It shows that our statements, transactions
+and client code work; it cannot show what Snowflake alone knows: rights, warehouses, cost.
+This shim is for tests only, and for fakesnow 0.12.1 as it is: it replaces names of its inside.
+It adds:
+
+- COPY INTO from an external stage on S3: METADATA$FILENAME and $1, FILES, and the load history by
+  which Snowflake skips a file that a table has had already, until the table is truncated;
+- SELECT and LIST on such a stage;
+- temporary tables in a schema (they are plain tables here);
+- statements about accounts (roles, grants, warehouses, sessions) as no-ops, kept for tests;
+- text with a `$` in it, which fakesnow takes for a session variable;
+- an SQL error where fakesnow fails inside, since the connector repeats an HTTP error for minutes.
+"""
+
+import gzip
+import json
+import logging
+import re
+import socket
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import wraps
+from typing import Any
+from unittest.mock import patch
+from urllib.parse import urlsplit
+
+import fakesnow.server
+import pyarrow as pa
+import uvicorn
+from botocore.exceptions import ClientError
+from fakesnow.cursor import FakeSnowflakeCursor
+from fakesnow.instance import FakeSnow
+from fakesnow.transforms import stage as stages
+from fakesnow.variables import Variables
+from snowflake.connector.errors import Error, ProgrammingError
+
+_LITERAL = re.compile(r"('(?:[^'\\]|''|\\.)*'|\"[^\"]*\"|--[^\n]*|/\*.*?\*/)", re.DOTALL)
+_ACCOUNT = re.compile(
+    r"\s*(grant|revoke|use\s+(role|warehouse|secondary)|comment\s+on|alter\s+(session|user|account)"
+    r"|(create(\s+or\s+replace)?|alter|drop)\s+(storage\s+integration|warehouse|role|user"
+    r"|resource\s+monitor|integration))\b",
+    re.IGNORECASE,
+)
+_TEMPORARY = re.compile(
+    r"(\s*create(?:\s+or\s+replace)?)\s+temp(?:orary)?\s+(table|view)", re.IGNORECASE
+)
+_EMPTIED = re.compile(
+    r"\s*(?:truncate\s+table|create\s+or\s+replace\s+(?:temporary\s+)?table)\s+([\w.]+)",
+    re.IGNORECASE,
+)
+_COPY = re.compile(
+    r"\s*copy\s+into\s+(?P<table>[\w.]+)\s*\((?P<columns>[^)]*)\)\s*from\s*\(\s*select(?P<values>.*?)"
+    r"\bfrom\s+@(?P<stage>[\w.]+)/?\s*\)(?P<options>.*)",
+    re.IGNORECASE | re.DOTALL,
+)
+_FROM_STAGE = re.compile(
+    r"\s*select\s+(?P<values>.*?)\bfrom\s+@(?P<stage>[\w.]+)/?(?P<path>\S*)", re.I | re.S
+)
+_LIST = re.compile(r"\s*(?:list|ls)\s+@(?P<stage>[\w.]+)/?(?P<path>\S*)\s*;?\s*$", re.IGNORECASE)
+_STAGED = "FS_STAGED_LINES"
+
+
+@dataclass
+class FakeSnowflake:
+    """A running server, and what passed through it that DuckDB has no place for."""
+
+    s3: Any
+    port: int = 0
+    statements: list[str] = field(default_factory=list)
+    account_statements: list[str] = field(default_factory=list)
+    loaded: dict[str, set[tuple[str, str]]] = field(default_factory=lambda: defaultdict(set))
+
+    def read(self, bucket: str, key: str) -> tuple[bytes, str]:
+        """Return an object's bytes and its version. Raises the error that Snowflake would."""
+        try:
+            answer = self.s3.get_object(Bucket=bucket, Key=key)
+        except ClientError:
+            raise ProgrammingError(
+                msg=f"Remote file 's3://{bucket}/{key}' was not found.",
+                errno=91016,
+                sqlstate="22000",
+            ) from None
+        return answer["Body"].read(), answer["ETag"]
+
+    def keys(self, bucket: str, prefix: str) -> list[dict[str, Any]]:
+        """List the objects under a prefix."""
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        return [entry for page in pages for entry in page.get("Contents", [])]
+
+
+@contextmanager
+def fake_snowflake(s3: Any) -> Iterator[FakeSnowflake]:
+    """Run the server on a free port, empty; `s3` is the boto3 client its stages are read with."""
+    running = FakeSnowflake(s3)
+    logging.getLogger("fakesnow.server").setLevel(logging.CRITICAL)
+    with (
+        patch.object(fakesnow.server, "shared_fs", FakeSnow()),
+        patch.object(FakeSnowflakeCursor, "execute", _executing(running)),
+        patch.object(FakeSnowflakeCursor, "_describe_last_sql", _describing()),
+        patch.object(Variables, "inline_variables", _inlining()),
+        _serving() as running.port,
+    ):
+        yield running
+
+
+@contextmanager
+def _serving() -> Iterator[int]:
+    """Serve on a free port of loopback, in a thread."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        config = uvicorn.Config(fakesnow.server.app, log_level="critical", access_log=False)
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
+        thread.start()
+        while not server.started:
+            assert thread.is_alive(), "the server did not start"
+            time.sleep(0.05)
+        yield listener.getsockname()[1]
+        server.should_exit = True
+        thread.join()
+
+
+def _executing(running: FakeSnowflake) -> Any:
+    original = FakeSnowflakeCursor.execute
+
+    @wraps(original)
+    def execute(cursor: Any, command: str, params: Any = None, *args: Any, **kwargs: Any) -> Any:
+        running.statements.append(command)
+        if emptied := _EMPTIED.match(command):
+            running.loaded.pop(emptied[1].lower(), None)
+        try:
+            if _ACCOUNT.match(command):
+                running.account_statements.append(command)
+                command = "select 'Statement executed successfully.' as status"
+            elif copy := _COPY.match(command):
+                return _copy(running, cursor, copy, original)
+            elif listed := _LIST.match(command):
+                command = _list(running, cursor, listed)
+            elif staged := _FROM_STAGE.match(command):
+                bucket, prefix = _place(cursor, staged["stage"])
+                keys = [entry["Key"] for entry in running.keys(bucket, prefix + staged["path"])]
+                _register(running, cursor, bucket, keys)
+                command = f"select {_values(staged['values'])} from {_STAGED}"
+            return original(cursor, _TEMPORARY.sub(r"\1 \2", command), params, *args, **kwargs)
+        except Error:
+            raise
+        except Exception as error:
+            raise ProgrammingError(msg=f"{type(error).__name__}: {error}", errno=1003) from error
+
+    return execute
+
+
+def _describing() -> Any:
+    original = FakeSnowflakeCursor._describe_last_sql
+
+    def describe(cursor: Any) -> Any:
+        try:
+            return original(cursor)
+        except Error:
+            raise
+        except Exception as error:
+            raise ProgrammingError(msg=f"{type(error).__name__}: {error}", errno=1003) from error
+
+    return describe
+
+
+def _inlining() -> Any:
+    """Inline variables outside of text, names and comments."""
+    original = Variables.inline_variables
+
+    def inline_variables(variables: Variables, sql: str) -> str:
+        parts = _LITERAL.split(sql)
+        return "".join(
+            part if place % 2 else original(variables, part) for place, part in enumerate(parts)
+        )
+
+    return inline_variables
+
+
+def _copy(running: FakeSnowflake, cursor: Any, copy: re.Match[str], execute: Any) -> Any:
+    bucket, prefix = _place(cursor, copy["stage"])
+    named = re.search(r"\bfiles\s*=\s*\(([^)]*)\)", copy["options"], re.IGNORECASE)
+    keys = (
+        [prefix + name for name in re.findall(r"'([^']+)'", named[1])]
+        if named
+        else [entry["Key"] for entry in running.keys(bucket, prefix)]
+    )
+    history = running.loaded[copy["table"].lower()]
+    force = re.search(r"\bforce\s*=\s*true\b", copy["options"], re.IGNORECASE)
+    new = []
+    for key in keys:
+        version = (key, running.read(bucket, key)[1])
+        if version not in history or force:
+            new.append(key)
+            history.add(version)
+    _register(running, cursor, bucket, new)
+    return execute(
+        cursor,
+        f"insert into {copy['table']} ({copy['columns']}) "
+        f"select {_values(copy['values'])} from {_STAGED}",
+    )
+
+
+def _register(running: FakeSnowflake, cursor: Any, bucket: str, keys: list[str]) -> None:
+    """Let the session see every line of some objects, each a JSON value, as a view."""
+    names, numbers, lines = [], [], []
+    for key in keys:
+        data, _ = running.read(bucket, key)
+        try:
+            text = gzip.decompress(data).decode() if key.endswith(".gz") else data.decode()
+            for number, line in enumerate(filter(None, text.split("\n")), start=1):
+                json.loads(line)
+                names.append(key)
+                numbers.append(number)
+                lines.append(line)
+        except (ValueError, OSError, EOFError) as error:
+            raise ProgrammingError(
+                msg=f"Error parsing JSON: {error}\n File '{key}'", errno=100069, sqlstate="22P02"
+            ) from None
+    table = pa.table(
+        {
+            "file_name": pa.array(names, pa.string()),
+            "file_row": pa.array(numbers, pa.int64()),
+            "line": pa.array(lines, pa.json_(pa.large_utf8())),
+        }
+    )
+    cursor._duck_conn.register(_STAGED, table)
+
+
+def _list(running: FakeSnowflake, cursor: Any, listed: re.Match[str]) -> str:
+    bucket, prefix = _place(cursor, listed["stage"])
+    rows = ", ".join(
+        f"('s3://{bucket}/{entry['Key']}', {entry['Size']}, '{entry['ETag'].strip(chr(34))}')"
+        for entry in running.keys(bucket, prefix + listed["path"])
+    )
+    columns = 'as listed ("name", "size", "md5")'
+    return (
+        f"select * from (values {rows}) {columns}"
+        if rows
+        else f"select * from (values ('', 0, '')) {columns} where false"
+    )
+
+
+def _values(expressions: str) -> str:
+    text = re.sub(r"metadata\$filename", "file_name", expressions, flags=re.IGNORECASE)
+    text = re.sub(r"metadata\$file_row_number", "file_row", text, flags=re.IGNORECASE)
+    return re.sub(r"\$1\b", "line", text)
+
+
+def _place(cursor: Any, stage: str) -> tuple[str, str]:
+    """Return a stage's bucket and prefix."""
+    connection = cursor._conn
+    database, schema, name = stages.parts_from_var(stage, connection.database, connection.schema)
+    found = cursor._duck_conn.execute(
+        "select url from _fs_global._fs_information_schema._fs_stages "
+        "where database_name = ? and schema_name = ? and name = ?",
+        [database, schema, name],
+    ).fetchall()
+    if not found:
+        raise stages.not_found_error(f"{database}.{schema}.{name}")
+    parts = urlsplit(found[0][0])
+    return parts.netloc, f"{parts.path.strip('/')}/".lstrip("/")
