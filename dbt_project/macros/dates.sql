@@ -32,8 +32,8 @@
 
 {% macro snowflake__week_of(date) -%}
     {%- if week_start() == 'monday' -%}
-        dateadd(day, 1 - dayofweekiso({{ date }}), {{ date }})
+        cast(dateadd(day, 1 - dayofweekiso({{ date }}), {{ date }}) as date)
     {%- else -%}
-        dateadd(day, -mod(dayofweekiso({{ date }}), 7), {{ date }})
+        cast(dateadd(day, -mod(dayofweekiso({{ date }}), 7), {{ date }}) as date)
     {%- endif -%}
 {%- endmacro %}

@@ -24,7 +24,7 @@
 {%- endmacro %}
 
 {% macro snowflake__each_date(relation) -%}
-    select {{ relation }}.first_date + cast(day_numbers.value as integer) as date_day
+    select cast(dateadd(day, cast(day_numbers.value as integer), {{ relation }}.first_date) as date) as date_day
     from
         {{ relation }},
         lateral flatten(
