@@ -67,10 +67,17 @@ def run(
         "DUCKDB_PATH": str(duckdb_path),
         "PROJECT_TIMEZONE": timezone,
         "WEEK_START": week_start,
-        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
     }
-    with _environment(settings):
-        outcome = dbtRunner().invoke([*command, *_flags(project)])
+    return run_on(settings, command, project=project)
+
+
+def run_on(
+    settings: Mapping[str, str], command: Sequence[str], *, project: Path = PROJECT
+) -> dict[str, str]:
+    """Run a dbt command on the target that `WAREHOUSE` in the settings names, as `run` does."""
+    target = settings["WAREHOUSE"]
+    with _environment({**settings, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"}):
+        outcome = dbtRunner().invoke([*command, *_flags(project, target)])
     if outcome.exception is not None:
         raise DbtFailed(str(outcome.exception)) from outcome.exception
     results = list(getattr(outcome.result, "results", []))
@@ -92,16 +99,17 @@ def models_in_build_order(project: Path = PROJECT) -> list[str]:
     return [manifest.nodes[key].name for key in TopologicalSorter(parents).static_order()]
 
 
-def _flags(project: Path) -> list[str]:
+def _flags(project: Path, target: str = "duckdb") -> list[str]:
+    folder = str(_target(project, target))
     return [
-        "--project-dir", str(project), "--profiles-dir", str(project), "--target", "duckdb",
-        "--target-path", str(_target(project)), "--log-path", str(_target(project)),
+        "--project-dir", str(project), "--profiles-dir", str(project), "--target", target,
+        "--target-path", folder, "--log-path", folder,
         "--log-level", "error", "--log-level-file", "none", "--no-write-json", "--quiet",
     ]  # fmt: skip
 
 
 @cache
-def _target(project: Path) -> Path:
+def _target(project: Path, target: str) -> Path:
     """Return this process's own folder for what dbt writes, so that runs do not meet in one."""
     return Path(tempfile.mkdtemp(prefix="dbt-target-"))
 
