@@ -162,6 +162,7 @@ class ExportClient:
             retry=retry_if_exception_type(RetryableError),
             wait=self._wait,
             sleep=sleep,
+            reraise=True,
         )
         try:
             for attempt in retrying:
