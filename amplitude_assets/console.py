@@ -45,7 +45,7 @@ def run_on_terminal(settings: Settings, hours: HourRange) -> int:
 
         with redirect_stdout(StringIO()):
             outcome = run_main_job(settings, instance, hours, progress)
-    if outcome.loaded:
+    if outcome.models_built:
         _print_summary(console, settings, summarise(open_warehouse(settings), hours))
     _print_failures(outcome)
     console.print(f"{len(outcome.loaded):,} of {len(hours):,} hours in {_seconds_since(began)}")

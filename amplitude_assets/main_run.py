@@ -9,7 +9,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from dagster import AssetKey, DagsterEvent, DagsterInstance, ExecuteInProcessResult, JobDefinition
+from dagster import (
+    AssetKey,
+    DagsterEvent,
+    DagsterEventType,
+    DagsterInstance,
+    Definitions,
+    ExecuteInProcessResult,
+    JobDefinition,
+)
 
 from amplitude_assets.automation.jobs import HOURLY_ASSETS
 from amplitude_assets.config import Settings
@@ -23,6 +31,7 @@ from amplitude_assets.hours import (
 from amplitude_assets.progress import ProgressSink
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+_MATERIALISED = DagsterEventType.ASSET_MATERIALIZATION
 _STAGES = tuple(AssetKey.from_user_string(key) for key in HOURLY_ASSETS)
 
 
@@ -32,6 +41,7 @@ class MainRunOutcome:
 
     asked: HourRange
     loaded: set[datetime] = field(default_factory=set)
+    models_built: bool = False
     reasons: list[str] = field(default_factory=list)
 
     @property
@@ -53,42 +63,52 @@ def run_main_job(
     Steps tell `progress` how far they are. A step's failure is not raised: it is in the outcome.
     """
     graph = build_definitions(settings, progress=progress)
-    run = _MainRun(graph.resolve_job_def("hours_job"), instance, settings.run_hours, hours)
-    run.advance(hours, place=0)
-    if run.outcome.loaded:
-        models_job = graph.resolve_job_def("models_job")
-        run.execute(models_job, tags={})
+    run = MainRun(graph, instance, settings.run_hours, hours)
+    run.load_hours()
+    run.build_models()
     return run.outcome
 
 
-class _MainRun:
-    """One call of `run_main_job`."""
+class MainRun:
+    """One run of the main job over a graph, in two halves: the hours, and then the models."""
 
     def __init__(
-        self, hours_job: JobDefinition, instance: DagsterInstance, run_hours: int, asked: HourRange
+        self, graph: Definitions, instance: DagsterInstance, run_hours: int, asked: HourRange
     ) -> None:
-        self._hours_job = hours_job
+        """Be ready to run `asked`, at most `run_hours` of them at a time."""
+        self._graph = graph
+        self._hours_job = graph.resolve_job_def("hours_job")
         self._instance = instance
         self._run_hours = run_hours
         self.outcome = MainRunOutcome(asked)
 
-    def advance(self, hours: Iterable[datetime], place: int) -> None:
+    def load_hours(self) -> None:
+        """Take the hours to bronze."""
+        self._advance(self.outcome.asked, place=0)
+
+    def build_models(self) -> None:
+        """Build the models and the report, if any hour has reached bronze."""
+        if self.outcome.loaded:
+            models_job = self._graph.resolve_job_def("models_job")
+            self.outcome.models_built = self._execute(models_job, tags={}).success
+
+    def _advance(self, hours: Iterable[datetime], place: int) -> None:
         """Take hours through the stages from `place` on.
 
         A step that fails for one hour ends its run for all of them, so the hours that it did
         finish are taken on from the stage after it.
         """
         for part in contiguous_ranges(hours, longest=self._run_hours):
-            result = self.execute(self._hours_job, _range_tags(part), _STAGES[place:])
-            done = _materialised(result)
+            result = self._execute(self._hours_job, _range_tags(part), _STAGES[place:])
+            done = self._materialised(result.run_id)
             self.outcome.loaded |= done.get(_STAGES[-1], set())
             for stopped_at in range(place, len(_STAGES) - 1):
                 finished = done.get(_STAGES[stopped_at], set())
                 if finished != set(part):
-                    self.advance(finished, stopped_at + 1)
+                    self._advance(finished, stopped_at + 1)
                     break
 
-    def execute(
+    def _execute(
         self, job: JobDefinition, tags: dict[str, str], assets: tuple[AssetKey, ...] | None = None
     ) -> ExecuteInProcessResult:
         """Run a job here and note what failed in it."""
@@ -102,6 +122,15 @@ class _MainRun:
         self.outcome.reasons += _reasons(result)
         return result
 
+    def _materialised(self, run_id: str) -> dict[AssetKey, set[datetime]]:
+        """Return what a run has materialised, from the instance: a failed step's result lacks it."""
+        done: dict[AssetKey, set[datetime]] = {}
+        for entry in self._instance.all_logs(run_id, of_type=_MATERIALISED):
+            event = entry.get_dagster_event()
+            if event.asset_key and event.partition:
+                done.setdefault(event.asset_key, set()).add(hour_of_partition(event.partition))
+        return done
+
 
 def _range_tags(hours: HourRange) -> dict[str, str]:
     """Return the tags by which Dagster knows a run over a range of partitions."""
@@ -109,14 +138,6 @@ def _range_tags(hours: HourRange) -> dict[str, str]:
         "dagster/asset_partition_range_start": partition_of_hour(hours.first),
         "dagster/asset_partition_range_end": partition_of_hour(hours.last),
     }
-
-
-def _materialised(result: ExecuteInProcessResult) -> dict[AssetKey, set[datetime]]:
-    done: dict[AssetKey, set[datetime]] = {}
-    for event in result.all_events:
-        if event.is_step_materialization and event.asset_key and event.partition:
-            done.setdefault(event.asset_key, set()).add(hour_of_partition(event.partition))
-    return done
 
 
 def _reasons(result: ExecuteInProcessResult) -> list[str]:

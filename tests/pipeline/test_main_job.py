@@ -1,0 +1,182 @@
+"""The main job as people run it: the command, another server, every event once, twice the same."""
+
+import collections
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pytest
+from dagster import AssetKey, DagsterInstance
+
+from amplitude_assets.emulator import World, WorldSettings
+from amplitude_assets.hours import HOUR, HourRange, format_hour, parse_hour, partition_of_hour
+from tests.support.command import amplitude_assets, emulate
+
+PROJECT = 734517
+EVENTS = 60
+DAY = HourRange(parse_hour("2025-03-08T20"), parse_hour("2025-03-09T13"))
+CONTRACT = {
+    "bronze": ["raw_events", "export_hours", "rejected_lines", "events"],
+    "silver": [
+        "events", "event_duplicates", "users", "user_identities", "user_property_history",
+        "devices", "sessions", "locations", "groups", "event_groups", "event_types", "merged_ids",
+        "property_catalog",
+    ],
+    "gold": [
+        "dim_users", "fct_sessions", "fct_user_activity_daily", "agg_active_users_daily",
+        "agg_event_daily", "agg_retention", "agg_stickiness", "agg_lifecycle", "fct_funnel",
+        "agg_funnel", "fct_revenue", "agg_ltv", "rpt_data_quality",
+    ],
+}  # fmt: skip
+
+LOAD_COLUMNS = ["load_id", "loaded_at", "fetched_at"]
+
+Tables = dict[str, list[tuple[object, ...]]]
+
+
+@dataclass(frozen=True)
+class Place:
+    """A project's data folder and the settings that lead to it."""
+
+    folder: Path
+    env: dict[str, str]
+
+    def run(self, hours: HourRange) -> str:
+        """Load these hours by the command, which must succeed, and return what it printed."""
+        asked = ("--from", format_hour(hours.first), "--to", format_hour(hours.last))
+        done = amplitude_assets("run", *asked, env=self.env, cwd=self.folder)
+        assert done.returncode == 0, done.stderr + done.stdout
+        return done.stdout
+
+    def tables(self, *, load_columns: bool = True) -> Tables:
+        """Read every table of the contract, whole and in order.
+
+        Without `load_columns`, leave out what says when and by which load a row came.
+        """
+        with duckdb.connect(str(self.folder / "data" / "warehouse.duckdb"), read_only=True) as con:
+            return {
+                f"{schema}.{name}": con.execute(
+                    "select columns(lambda c: $every or c not in $load_columns) "
+                    f"from {schema}.{name} order by all",
+                    {"every": load_columns, "load_columns": LOAD_COLUMNS},
+                ).fetchall()
+                for schema, names in CONTRACT.items()
+                for name in names
+            }
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    env = {"AMPLITUDE_PROJECT_ID": str(PROJECT)}
+    folder = tmp_path_factory.mktemp("server")
+    with emulate("--events-per-hour", str(EVENTS), "--seed", "7", env=env, cwd=folder) as settings:
+        yield settings
+
+
+def place(folder: Path, server: dict[str, str]) -> Place:
+    return Place(
+        folder,
+        {
+            **server,
+            "AMPLITUDE_START_HOUR": "2025-01-01T00",
+            "DATA_DIR": str(folder / "data"),
+            "PROJECT_TIMEZONE": "America/New_York",
+        },
+    )
+
+
+@pytest.fixture(scope="module")
+def loaded(server: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Place:
+    loaded = place(tmp_path_factory.mktemp("loaded"), server)
+    loaded.run(DAY)
+    return loaded
+
+
+@pytest.fixture(scope="module")
+def tables(loaded: Place) -> Tables:
+    return loaded.tables()
+
+
+def exported(hours: HourRange) -> collections.Counter[tuple[object, str]]:
+    """Return what the server holds, from its world and not through the API: (hour, line)."""
+    world = World(WorldSettings(seed=7, events_per_hour=EVENTS, project_id=PROJECT))
+    return collections.Counter(
+        (hour.replace(tzinfo=None), line.decode()) for hour in hours for line in world.lines(hour)
+    )
+
+
+def test_every_event_of_the_server_is_in_bronze_once_byte_for_byte(tables: Tables) -> None:
+    held = collections.Counter((row[1], row[6]) for row in tables["bronze.raw_events"])
+    assert held.total() > 500
+    assert held == exported(DAY)
+
+
+def test_every_table_of_the_contract_is_there(tables: Tables) -> None:
+    assert set(tables) == {f"{schema}.{name}" for schema in CONTRACT for name in CONTRACT[schema]}
+
+
+def test_every_hour_adds_up(tables: Tables) -> None:
+    ledger = {row[1]: row for row in tables["bronze.export_hours"]}
+    assert set(ledger) == {hour.replace(tzinfo=None) for hour in DAY}
+    lines = collections.Counter(hour for hour, _ in exported(DAY).elements())
+    assert {hour: row[5] for hour, row in ledger.items()} == {
+        hour.replace(tzinfo=None): lines[hour.replace(tzinfo=None)] for hour in DAY
+    }
+    quiet = {hour for hour, row in ledger.items() if row[2] == "empty"}
+    assert quiet == {hour for hour in ledger if not lines[hour]}
+    in_silver = len(tables["silver.events"]) + len(tables["silver.event_duplicates"])
+    assert in_silver == len(tables["bronze.raw_events"])
+
+
+def test_what_was_done_is_in_dagsters_instance(
+    loaded: Place, tables: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(loaded.folder / "data" / "dagster"))
+    keys = {partition_of_hour(hour) for hour in DAY}
+    with DagsterInstance.get() as instance:
+        for name in ("raw_export_zip", "hourly_json_files", "s3_event_objects"):
+            assert instance.get_materialized_partitions(AssetKey(name)) == keys
+        assert instance.get_materialized_partitions(AssetKey(["bronze", "raw_events"])) == keys
+        event = instance.get_latest_materialization_event(AssetKey(["silver", "events"]))
+        assert event is not None
+
+
+def test_running_the_same_hours_again_changes_no_table(loaded: Place, tables: Tables) -> None:
+    loaded.run(DAY)
+    assert loaded.tables() == tables
+
+
+def test_hours_in_another_order_give_the_same_tables(
+    server: dict[str, str], loaded: Place, tmp_path: Path
+) -> None:
+    other = place(tmp_path, server)
+    middle = DAY.first + 7 * HOUR
+    other.run(HourRange(middle, DAY.last))
+    other.run(HourRange(DAY.first, middle - HOUR))
+    assert other.tables(load_columns=False) == loaded.tables(load_columns=False)
+
+
+def test_status_shows_the_gaps_first(loaded: Place) -> None:
+    first, last = DAY.first - 2 * HOUR, DAY.last + HOUR
+    shown = amplitude_assets(
+        "status", "--from", format_hour(first), "--to", format_hour(last),
+        env=loaded.env, cwd=loaded.folder,
+    )  # fmt: skip
+    assert shown.returncode == 0
+    lines = shown.stdout.splitlines()
+    assert "3 missing" in lines[0]
+    assert lines[1].split()[:4] == ["missing", "2025-03-08T18", "to", "2025-03-08T19"]
+    assert lines[2].split()[:2] == ["missing", "2025-03-09T14"]
+    assert sum(" loaded " in line or " empty " in line for line in lines[3:]) == len(DAY)
+
+
+def test_a_server_that_is_down_leaves_what_was_there(loaded: Place, tables: Tables) -> None:
+    before = loaded.tables()
+    env = {**loaded.env, "AMPLITUDE_BASE_URL": "http://127.0.0.1:9"}
+    asked = ("--from", format_hour(DAY.first), "--to", format_hour(DAY.last + HOUR))
+    failed = amplitude_assets("run", *asked, env=env, cwd=loaded.folder)
+    assert failed.returncode == 1
+    assert f"missing: {DAY.first:%Y-%m-%dT%H} to {DAY.last + HOUR:%Y-%m-%dT%H}" in failed.stderr
+    assert "Traceback" not in failed.stderr + failed.stdout
+    assert loaded.tables() == before
