@@ -1,11 +1,15 @@
-"""The jobs: what people and the command line start by name."""
+"""The jobs: what people, sensors and the command line start by name."""
 
 from dagster import AssetSelection, define_asset_job
 
 HOURLY_ASSETS = ("raw_export_zip", "hourly_json_files", "s3_event_objects", "bronze/raw_events")
 
+MAIN_JOB = "main_job"
+HOURS_JOB = "hours_job"
+MODELS_JOB = "models_job"
+
 main_job = define_asset_job(
-    "main_job",
+    MAIN_JOB,
     selection=AssetSelection.all(),
     description=(
         "Everything for a range of hours: asks Amplitude, fills the lake and bronze, and builds "
@@ -14,13 +18,13 @@ main_job = define_asset_job(
 )
 
 hours_job = define_asset_job(
-    "hours_job",
+    HOURS_JOB,
     selection=AssetSelection.assets(*HOURLY_ASSETS),
     description="From Amplitude to bronze, for a range of hours.",
 )
 
 models_job = define_asset_job(
-    "models_job",
+    MODELS_JOB,
     selection=AssetSelection.all() - AssetSelection.assets(*HOURLY_ASSETS),
     description="Silver, gold and the report, over every load that they have not consumed yet.",
 )

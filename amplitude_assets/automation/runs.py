@@ -1,0 +1,89 @@
+"""What the instance knows of runs and materialisations, as the sensors ask for it."""
+
+from collections.abc import Sequence
+
+from dagster import (
+    AssetKey,
+    AssetRecordsFilter,
+    DagsterInstance,
+    DagsterRun,
+    DagsterRunStatus,
+    EventLogRecord,
+    RunsFilter,
+)
+
+from amplitude_assets.automation.jobs import HOURLY_ASSETS, HOURS_JOB, MAIN_JOB, MODELS_JOB
+from amplitude_assets.automation.models_follow import FollowMemory
+
+STAGES = tuple(AssetKey.from_user_string(key) for key in HOURLY_ASSETS)
+RAW_EVENTS = STAGES[-1]
+
+_ACTIVE = [
+    DagsterRunStatus.NOT_STARTED,
+    DagsterRunStatus.QUEUED,
+    DagsterRunStatus.STARTING,
+    DagsterRunStatus.STARTED,
+    DagsterRunStatus.CANCELING,
+]
+_PAGE = 200
+
+
+def stages_of(run: DagsterRun) -> list[AssetKey]:
+    """Return the hourly assets that a run is over, in the order in which it comes to them."""
+    if run.asset_selection:
+        return [stage for stage in STAGES if stage in run.asset_selection]
+    return list(STAGES) if run.job_name in (HOURS_JOB, MAIN_JOB) else []
+
+
+def active_runs(instance: DagsterInstance) -> Sequence[DagsterRun]:
+    """Return the runs that are queued or under way."""
+    return instance.get_runs(RunsFilter(statuses=_ACTIVE))
+
+
+def count_covering(runs: Sequence[DagsterRun], asset: AssetKey) -> int:
+    """Count the runs that materialise an asset."""
+    return sum(_covers(run, asset) for run in runs)
+
+
+def _covers(run: DagsterRun, asset: AssetKey) -> bool:
+    if run.asset_selection:
+        return asset in run.asset_selection
+    return run.job_name in (MAIN_JOB, HOURS_JOB if asset in STAGES else MODELS_JOB)
+
+
+def oldest_materialisation(instance: DagsterInstance, assets: Sequence[AssetKey]) -> int:
+    """Return the storage id of the asset whose newest materialisation is oldest; 0 if one is none.
+
+    Ids are in the order in which the instance stored the materialisations.
+    """
+    newest = {
+        record.asset_entry.asset_key: record.asset_entry.last_materialization_record
+        for record in instance.get_asset_records(assets)
+    }
+    records = [newest.get(asset) for asset in assets]
+    return min((record.storage_id if record else 0 for record in records), default=0)
+
+
+def newest_change(instance: DagsterInstance, asset: AssetKey, memory: FollowMemory) -> FollowMemory:
+    """Look at an asset's materialisations since `memory`, newest first, for one that changed it.
+
+    One with `changed` false in its metadata put nothing new in the table.
+    """
+    filters = AssetRecordsFilter(asset_key=asset, after_storage_id=memory.seen or None)
+    seen, page = memory.seen, None
+    while page is None or page.has_more:
+        page = instance.fetch_materializations(
+            filters, limit=_PAGE, cursor=page.cursor if page else None
+        )
+        for record in page.records:
+            seen = max(seen, record.storage_id)
+            if _changed(record):
+                changed = {"seen": seen, "changed": record.storage_id}
+                return memory.model_copy(update=changed)
+    return memory.model_copy(update={"seen": seen})
+
+
+def _changed(record: EventLogRecord) -> bool:
+    materialisation = record.asset_materialization
+    stated = materialisation.metadata.get("changed") if materialisation else None
+    return stated is None or stated.value is not False

@@ -1,0 +1,235 @@
+"""The sensors: new hours are asked for, half-done runs carried on, and the models follow.
+
+Each decides from what Dagster's instance knows and costs a few queries; none opens the lake or
+the warehouse. The decisions themselves are in modules of their own, without Dagster.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+
+from dagster import (
+    AssetKey,
+    DagsterEventType,
+    DagsterInstance,
+    DagsterRun,
+    DefaultSensorStatus,
+    PartitionsDefinition,
+    RunFailureSensorContext,
+    RunRequest,
+    SensorDefinition,
+    SensorEvaluationContext,
+    SensorResult,
+    SkipReason,
+    run_failure_sensor,
+    sensor,
+)
+
+from amplitude_assets.automation.jobs import hours_job, models_job
+from amplitude_assets.automation.models_follow import FollowMemory, Follows, follow
+from amplitude_assets.automation.new_hours import HourState, Memory, forget_old, plan
+from amplitude_assets.automation.requests import MODELS_PRIORITY, Reason, hours_request
+from amplitude_assets.automation.runs import (
+    RAW_EVENTS,
+    active_runs,
+    count_covering,
+    newest_change,
+    oldest_materialisation,
+    stages_of,
+)
+from amplitude_assets.config import Settings
+from amplitude_assets.hours import (
+    HOUR,
+    HourRange,
+    contiguous_ranges,
+    hour_of_partition,
+    last_exportable_hour,
+    partition_of_hour,
+)
+
+_EVERY_SECONDS = 60
+_STATES = {
+    "MATERIALIZED": HourState.DONE,
+    "IN_PROGRESS": HourState.UNDER_WAY,
+    "FAILED": HourState.FAILED,
+}
+
+Clock = Callable[[], datetime]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def sensor_status(settings: Settings) -> DefaultSensorStatus:
+    """Return whether sensors run without being switched on: by `AUTOMATION_ENABLED`."""
+    running = settings.automation_enabled
+    return DefaultSensorStatus.RUNNING if running else DefaultSensorStatus.STOPPED
+
+
+def new_hours_sensor(
+    settings: Settings, partitions: PartitionsDefinition[str], clock: Clock = _now
+) -> SensorDefinition:
+    """Return the sensor that asks for exportable hours that are not in bronze.
+
+    `clock` returns the time (aware). The rules are those of `new_hours.py`.
+    """
+
+    @sensor(
+        name="new_hours",
+        job=hours_job,
+        minimum_interval_seconds=_EVERY_SECONDS,
+        default_status=sensor_status(settings),
+        description=(
+            f"Asks for exportable hours of the last {settings.lookback_days} days that are not in "
+            "bronze: new ones first, then gaps, then hours that failed before, less and less "
+            "often. When the tables end earlier, it goes on from there."
+        ),
+    )
+    def new_hours(context: SensorEvaluationContext) -> SensorResult:
+        now = clock()
+        lookback = timedelta(days=settings.lookback_days)
+        newest = last_exportable_hour(now, settings.amplitude_export_delay_hours)
+        start = settings.amplitude_start_hour
+        if newest < start:
+            return SensorResult(skip_reason="No hour since AMPLITUDE_START_HOUR is exportable yet.")
+        instance = context.instance
+        window = HourRange(max(start, newest + HOUR - lookback), newest)
+        states = _states(instance, partitions, window)
+        if HourState.DONE not in states.values() and start < window.first:
+            window = _from_the_end_of_the_tables(instance, partitions, window, start)
+            states = _states(instance, partitions, window)
+        memory = Memory.model_validate_json(context.cursor) if context.cursor else Memory()
+        attempts = forget_old(memory.by_hour(), window, now, lookback)
+        states |= _states(instance, partitions, set(attempts) - set(states))
+        decided = plan(dict(sorted(states.items())), attempts, now, settings.run_hours)
+        return SensorResult(
+            run_requests=[hours_request(hours, reason) for hours, reason in decided.requests],
+            skip_reason=None if decided.requests else _nothing_to_ask_for(states),
+            cursor=Memory.of(decided.attempts).model_dump_json(),
+        )
+
+    return new_hours
+
+
+def carry_on_sensor(settings: Settings) -> SensorDefinition:
+    """Return the sensor that takes on the hours which a failed run did not get to the end with."""
+
+    @run_failure_sensor(
+        name="carry_on",
+        request_job=hours_job,
+        minimum_interval_seconds=15,
+        default_status=sensor_status(settings),
+        description=(
+            "When a step fails for some hours of a run, takes the others on from the step after "
+            "it. The hours that failed are left to `new_hours`, or to the person who asked."
+        ),
+    )
+    def carry_on(context: RunFailureSensorContext) -> list[RunRequest] | SkipReason:
+        run = context.dagster_run
+        if run.tags.get("dagster/will_retry") == "true":
+            return SkipReason("The run is going to be retried.")
+        failed_steps = {event.step_key for event in context.get_step_failure_events()}
+        stages = stages_of(run)
+        for place, stage in enumerate(stages[:-1]):
+            if "__".join(stage.path) in failed_steps:
+                finished = _finished_hours(context.instance, run, stage)
+                return [
+                    hours_request(
+                        part,
+                        Reason.CARRIED_ON,
+                        run_key=f"{run.run_id}:{partition_of_hour(part.first)}",
+                        assets=stages[place + 1 :],
+                    )
+                    for part in contiguous_ranges(finished)
+                ] or SkipReason("No hour of the run got through the step that failed.")
+        return SkipReason("Nothing of the run can be carried on.")
+
+    return carry_on
+
+
+def models_follow_bronze_sensor(
+    settings: Settings, models: Sequence[AssetKey], clock: Clock = _now
+) -> SensorDefinition:
+    """Return the sensor that runs the models and the report after bronze has changed.
+
+    `models` are all assets of `models_job`. The rules are those of `models_follow.py`.
+    """
+
+    @sensor(
+        name="models_follow_bronze",
+        job=models_job,
+        minimum_interval_seconds=_EVERY_SECONDS,
+        default_status=sensor_status(settings),
+        description=(
+            "Runs the models and the report when bronze has changed since they were built: once "
+            "after the loads that are under way, or after an hour when they take longer."
+        ),
+    )
+    def models_follow_bronze(context: SensorEvaluationContext) -> SensorResult:
+        instance = context.instance
+        memory = FollowMemory.model_validate_json(context.cursor or "{}")
+        memory = newest_change(instance, RAW_EVENTS, memory)
+        runs = active_runs(instance)
+        decided = follow(
+            memory,
+            built=oldest_materialisation(instance, models),
+            loads_under_way=count_covering(runs, RAW_EVENTS),
+            builds_under_way=count_covering(runs, models[0]),
+            now=clock(),
+        )
+        return SensorResult(
+            run_requests=[_models_request()] if decided.verdict is Follows.NOW else [],
+            skip_reason=None if decided.verdict is Follows.NOW else decided.verdict.value,
+            cursor=decided.memory.model_dump_json(),
+        )
+
+    return models_follow_bronze
+
+
+def _states(
+    instance: DagsterInstance, partitions: PartitionsDefinition[str], hours: Iterable[datetime]
+) -> dict[datetime, HourState]:
+    keys = [partition_of_hour(hour) for hour in sorted(hours)]
+    if not keys:
+        return {}
+    found = instance.get_status_by_partition(RAW_EVENTS, keys, partitions) or {}
+    states = {}
+    for key in keys:
+        status = found.get(key)
+        states[hour_of_partition(key)] = _STATES[status.name] if status else HourState.MISSING
+    return states
+
+
+def _from_the_end_of_the_tables(
+    instance: DagsterInstance,
+    partitions: PartitionsDefinition[str],
+    window: HourRange,
+    start: datetime,
+) -> HourRange:
+    """Widen the window back to the newest hour that is done; leave it alone when none is."""
+    older = _states(instance, partitions, HourRange(start, window.first - HOUR))
+    done = [hour for hour, state in older.items() if state is HourState.DONE]
+    return HourRange(max(done) + HOUR, window.last) if done else window
+
+
+def _nothing_to_ask_for(states: dict[datetime, HourState]) -> str:
+    counts = {state: list(states.values()).count(state) for state in HourState}
+    waiting = counts[HourState.MISSING] + counts[HourState.FAILED]
+    return (
+        f"Of {len(states):,} hours, {counts[HourState.DONE]:,} are done, "
+        f"{counts[HourState.UNDER_WAY]:,} under way, and {waiting:,} wait to be tried again."
+    )
+
+
+def _finished_hours(instance: DagsterInstance, run: DagsterRun, stage: AssetKey) -> set[datetime]:
+    logs = instance.all_logs(run.run_id, of_type=DagsterEventType.ASSET_MATERIALIZATION)
+    events = (entry.dagster_event for entry in logs)
+    return {
+        hour_of_partition(event.partition)
+        for event in events
+        if event is not None and event.asset_key == stage and event.partition
+    }
+
+
+def _models_request() -> RunRequest:
+    return RunRequest(tags={"dagster/priority": str(MODELS_PRIORITY)})

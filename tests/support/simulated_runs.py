@@ -1,0 +1,109 @@
+"""Runs that only happen in Dagster's event log: what a sensor sees, without doing any work.
+
+The only module of the tests that makes events by hand; it uses Dagster's private names for that.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
+from uuid import uuid4
+
+from dagster import (
+    AssetKey,
+    AssetMaterialization,
+    DagsterEvent,
+    DagsterEventType,
+    DagsterInstance,
+    DagsterRun,
+    DagsterRunStatus,
+    MetadataValue,
+)
+from dagster._core.events import AssetMaterializationPlannedData, StepMaterializationData
+
+from amplitude_assets.automation.jobs import HOURS_JOB, MODELS_JOB
+from amplitude_assets.automation.requests import RANGE_END, RANGE_START
+from amplitude_assets.automation.runs import RAW_EVENTS, STAGES
+from amplitude_assets.hours import HourRange, hour_of_partition, partition_of_hour
+
+
+class SimulatedRuns:
+    """Begins and ends runs of an instance. Hours are aware, in UTC."""
+
+    def __init__(self, instance: DagsterInstance) -> None:
+        self._instance = instance
+
+    def begin_hours(
+        self, hours: Iterable[datetime], tags: Mapping[str, str] | None = None
+    ) -> DagsterRun:
+        """Begin a run that is going to bring these hours to bronze."""
+        run = self._add(HOURS_JOB, STAGES, tags or {})
+        for hour in hours:
+            self._plan(run, RAW_EVENTS, partition_of_hour(hour))
+        return run
+
+    def begin_range(self, tags: Mapping[str, str]) -> DagsterRun:
+        """Begin what a run request asks for by its range tags."""
+        first, last = (hour_of_partition(tags[tag]) for tag in (RANGE_START, RANGE_END))
+        return self.begin_hours(HourRange(first, last), tags)
+
+    def begin_models(self, models: Collection[AssetKey]) -> DagsterRun:
+        """Begin a run that is going to build the models."""
+        run = self._add(MODELS_JOB, models, {})
+        for model in models:
+            self._plan(run, model, None)
+        return run
+
+    def load(self, run: DagsterRun, hour: datetime, *, changed: bool = True) -> None:
+        """Materialise an hour of bronze."""
+        self._materialise(
+            run,
+            AssetMaterialization(
+                RAW_EVENTS,
+                partition=partition_of_hour(hour),
+                metadata={"changed": MetadataValue.bool(changed)},
+            ),
+        )
+
+    def build(self, run: DagsterRun, models: Iterable[AssetKey]) -> None:
+        """Materialise models."""
+        for model in models:
+            self._materialise(run, AssetMaterialization(model))
+
+    def end(self, run: DagsterRun, *, failed: bool = False, canceled: bool = False) -> None:
+        """End a run: as a success, unless told otherwise."""
+        kind = (
+            DagsterEventType.RUN_CANCELED
+            if canceled
+            else DagsterEventType.RUN_FAILURE
+            if failed
+            else DagsterEventType.RUN_SUCCESS
+        )
+        self._instance.report_dagster_event(
+            DagsterEvent(event_type_value=kind.value, job_name=run.job_name), run.run_id
+        )
+
+    def _add(self, job: str, assets: Collection[AssetKey], tags: Mapping[str, str]) -> DagsterRun:
+        run = DagsterRun(
+            job_name=job,
+            run_id=str(uuid4()),
+            status=DagsterRunStatus.STARTED,
+            asset_selection=frozenset(assets),
+            tags=tags,
+        )
+        return self._instance.add_run(run)
+
+    def _plan(self, run: DagsterRun, asset: AssetKey, partition: str | None) -> None:
+        event = DagsterEvent.build_asset_materialization_planned_event(
+            run.job_name,
+            "__".join(asset.path),
+            AssetMaterializationPlannedData(asset, partition=partition, partitions_subset=None),
+        )
+        self._instance.report_dagster_event(event, run.run_id)
+
+    def _materialise(self, run: DagsterRun, materialisation: AssetMaterialization) -> None:
+        event = DagsterEvent(
+            event_type_value=DagsterEventType.ASSET_MATERIALIZATION.value,
+            job_name=run.job_name,
+            step_key="__".join(materialisation.asset_key.path),
+            event_specific_data=StepMaterializationData(materialisation),
+        )
+        self._instance.report_dagster_event(event, run.run_id)
