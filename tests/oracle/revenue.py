@@ -14,7 +14,8 @@ from tests.oracle.events import Event, Log, local_date
 from tests.oracle.retention import hours_between, unit_is_over
 from tests.oracle.settings import Settings
 
-LARGEST_AMOUNT = Decimal("1e29")
+LARGEST_NUMBER = Decimal("1e29")
+LARGEST_REVENUE = Decimal("1e18")
 
 # SDKs send this event always, and `Revenue (Verified)` or `(Unverified)` with the money beside it.
 TWINS = frozenset({"Revenue", "[Amplitude] Revenue"})
@@ -36,14 +37,14 @@ class RevenueEvent:
 
 
 def number(value: object) -> Decimal | None:
-    """Read an amount that was sent as a number, or as text; None if it is beyond all money."""
+    """Read an amount that was sent as a number, or as text; None if no column could hold it."""
     if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
         return None
     try:
         read = Decimal(value)
     except InvalidOperation:
         return None
-    return read if read.is_finite() and abs(read) < LARGEST_AMOUNT else None
+    return read if read.is_finite() and abs(read) < LARGEST_NUMBER else None
 
 
 def revenue_events(events: Iterable[Event]) -> list[RevenueEvent]:
@@ -53,9 +54,9 @@ def revenue_events(events: Iterable[Event]) -> list[RevenueEvent]:
         price = number(event.properties.get("$price"))
         quantity = number(event.properties.get("$quantity"))
         revenue = number(event.properties.get("$revenue"))
-        if revenue is None and price is not None:
+        if (revenue is None or abs(revenue) >= LARGEST_REVENUE) and price is not None:
             revenue = price * (Decimal(1) if quantity is None else quantity)
-        if revenue is None or event.event_type in TWINS:
+        if revenue is None or abs(revenue) >= LARGEST_REVENUE or event.event_type in TWINS:
             continue
         found.append(
             RevenueEvent(

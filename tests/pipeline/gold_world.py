@@ -40,9 +40,10 @@ _EVENT_TYPES = (*_SHOPPING, "Page Viewed", "Page Viewed", "Search Performed", "P
 
 @dataclass
 class Load:
-    """What is loaded between two runs of dbt: hours that replace what was there, and merges."""
+    """What happens between two runs of dbt: hours loaded anew, hours taken out, and merges."""
 
     hours: dict[datetime, list[bytes]] = field(default_factory=dict)
+    forgotten: list[datetime] = field(default_factory=list)
     merges: list[Merge] = field(default_factory=list)
 
 
@@ -61,7 +62,13 @@ def loads(seed: int) -> list[Load]:
     parts = [Load() for _ in range(2)]
     for hour in random.sample(sorted(hours), len(hours)):
         parts[random.randrange(2)].hours[hour] = hours[hour]
-    return [*parts, _corrections(hours, random), Load(merges=[Merge(9_003, 9_004)])]
+    return [*parts, _corrections(hours, random), Load(merges=_merges())]
+
+
+def together(several: Sequence[Load]) -> Load:
+    """Return one load that brings about what several would have, one after the other."""
+    hours, merges = in_the_end(several)
+    return Load(hours, [hour for load in several for hour in load.forgotten], merges)
 
 
 def in_the_end(all_loads: Sequence[Load]) -> tuple[dict[datetime, list[bytes]], list[Merge]]:
@@ -70,6 +77,8 @@ def in_the_end(all_loads: Sequence[Load]) -> tuple[dict[datetime, list[bytes]], 
     merges: list[Merge] = []
     for load in all_loads:
         hours |= load.hours
+        for hour in load.forgotten:
+            hours.pop(hour, None)
         merges += load.merges
     return hours, merges
 
@@ -251,7 +260,9 @@ def _tell_stories(writer: _Writer) -> None:
     writer.write(9_040, "Refund", noon + 31 * DAY, properties={"$revenue": "-2.25"})
     writer.write(9_041, "Tip", noon, properties={"Revenue": 7, "revenue": 8, "price": 9})
     writer.write(9_041, "Push Received", noon, properties={"$revenue": 0.000000001})
-    writer.write(9_042, "Huge", noon, properties={"$revenue": 1e40, "$price": 12345678901.5})
+    for amounts in ((1e40, 12345678901.5, None), (1e19, 2, 3), (None, 1e28, 1e9), (None, 1e40, 1)):
+        huge = dict(zip(("$revenue", "$price", "$quantity"), amounts, strict=True))
+        writer.write(9_042, "Huge", noon, properties=huge)
 
     # Funnels: the wrong order, half a second apart; two paths of one length; the longer one later.
     for seconds, event_type in ((0.5, "Page Viewed"), (0.2, "Item Viewed"), (1.1, "Item Added")):
@@ -285,13 +296,26 @@ def _examples_of_the_documentation(writer: _Writer) -> None:
 
 
 def _corrections(hours: Mapping[datetime, list[bytes]], random: Random) -> Load:
-    """Deliver some hours again: one as it was, some shorter, some empty."""
-    chosen = random.sample(sorted(hours), 24)
-    load = Load()
+    """Deliver some hours again, as they were, shorter or empty, and take some out of the ledger."""
+    chosen = random.sample(sorted(hours), 32)
+    load = Load(forgotten=chosen[24:])
     for hour in chosen[:8]:
         load.hours[hour] = list(hours[hour])
     for hour in chosen[8:16]:
         load.hours[hour] = hours[hour][::2]
-    for hour in chosen[16:]:
+    for hour in chosen[16:24]:
         load.hours[hour] = []
     return load
+
+
+def _merges() -> list[Merge]:
+    """Return merges that become known last: the end of a chain, rival claims, a circle."""
+    return [
+        Merge(9_003, 9_004),
+        Merge(1_001, 1_002, FIRST_DAY),
+        Merge(1_001, 1_003, LAST_DAY),
+        Merge(1_001, 1_004),
+        Merge(1_005, 1_006),
+        Merge(1_006, 1_005),
+        Merge(1_007, 1_006),
+    ]

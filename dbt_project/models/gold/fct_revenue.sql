@@ -46,7 +46,12 @@ priced as (
         product_id,
         quantity,
         price,
-        coalesce(stated_revenue, price * coalesce(quantity, 1)) as revenue,
+        -- Beyond 10^18 it is no money, and would break the sums of all others.
+        case
+            when abs(stated_revenue) < 1e18 then stated_revenue
+            when abs(cast(price as double) * cast(coalesce(quantity, 1) as double)) < 1e18
+                then cast(price * coalesce(quantity, 1) as decimal(38, 9))
+        end as revenue,
         revenue_type,
         currency
     from amounts

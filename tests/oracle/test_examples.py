@@ -1,0 +1,224 @@
+"""The oracle itself, on the examples that Amplitude's documentation works out."""
+
+import json
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from uuid import uuid4
+
+from tests.oracle import COLUMNS, Funnel, Merge, Settings, gold_tables
+
+Event = tuple[str | int, str, str]
+
+
+def line(person: str | int, event_type: str, time: str, **fields: object) -> dict[str, object]:
+    """Return an exported event with the fields that matter, uploaded the moment it happened."""
+    return {
+        "uuid": str(uuid4()),
+        "amplitude_id": person if isinstance(person, int) else sum(person.encode()),
+        "device_id": str(person),
+        "event_type": event_type,
+        "event_time": time,
+        "client_event_time": time,
+        "server_upload_time": time,
+        "session_id": -1,
+    } | fields
+
+
+def table(
+    name: str,
+    lines: list[dict[str, object]],
+    settings: Settings | None = None,
+    until: str | None = None,
+    merges: tuple[Merge, ...] = (),
+) -> list[dict[str, object]]:
+    """Return one gold table for these lines, its rows by column; `until` adds an empty hour."""
+    hours: dict[datetime, list[bytes]] = {}
+    for row in lines:
+        uploaded = datetime.fromisoformat(str(row["server_upload_time"]))
+        hour = uploaded.replace(minute=0, second=0, microsecond=0)
+        hours.setdefault(hour, []).append(json.dumps(row).encode())
+    if until:
+        hours.setdefault(datetime.fromisoformat(until), [])
+    rows = gold_tables(1, hours, merges, settings)[name]
+    return [dict(zip(COLUMNS[name], row, strict=True)) for row in rows]
+
+
+def returned(rows: list[dict[str, object]], clock: str, mode: str) -> list[object]:
+    return [
+        row["returned_users"]
+        for row in sorted(rows, key=lambda row: str(row["day_number"]))
+        if row["clock"] == clock and row["mode"] == mode
+    ]
+
+
+def test_a_return_in_the_24th_hour_is_day_1_by_both_clocks() -> None:
+    rows = table(
+        "agg_retention",
+        [line(1, "A", "2021-12-01 17:59:00"), line(1, "A", "2021-12-02 17:00:00")],
+        Settings(retention_days=2),
+    )
+    assert returned(rows, "calendar", "on") == [1, 1, 0]
+    assert returned(rows, "24h", "on") == [1, 1, 0]
+
+
+def test_a_return_in_the_23rd_hour_is_day_0_by_the_24_hour_clock() -> None:
+    rows = table(
+        "agg_retention",
+        [line(1, "A", "2021-12-01 17:00:00"), line(1, "A", "2021-12-02 16:59:59")],
+        Settings(retention_days=2),
+    )
+    assert returned(rows, "calendar", "on") == [1, 1, 0]
+    assert returned(rows, "24h", "on") == [1, 0, 0]
+
+
+def test_return_on_or_after_counts_the_days_before() -> None:
+    rows = table(
+        "agg_retention",
+        [line(1, "A", "2026-04-01 10:00:00"), line(1, "A", "2026-04-03 10:00:00")],
+        Settings(retention_days=3),
+    )
+    assert returned(rows, "24h", "on") == [1, 0, 1, 0]
+    assert returned(rows, "24h", "on_or_after") == [1, 1, 1, 0]
+
+
+def test_a_day_of_a_cohort_is_complete_when_its_last_user_has_had_it() -> None:
+    rows = table(
+        "agg_retention",
+        [line(1, "A", "2026-04-01 00:30:00"), line(2, "A", "2026-04-01 20:30:00")],
+        Settings(retention_days=1),
+        until="2026-04-02 18:00:00",
+    )
+    complete = {
+        (row["clock"], row["day_number"]): row["is_complete"] for row in rows if row["mode"] == "on"
+    }
+    assert complete == {
+        ("calendar", 0): True,
+        ("calendar", 1): False,
+        ("24h", 0): False,
+        ("24h", 1): False,
+    }
+
+
+def test_a_user_is_in_a_bucket_of_stickiness_for_each_week() -> None:
+    days = ("2026-02-02", "2026-02-09", "2026-02-10", "2026-02-15")
+    rows = table("agg_stickiness", [line(1, "A", f"{day} 12:00:00") for day in days])
+    weeks = {
+        (row["period_start"], row["active_days"])
+        for row in rows
+        if row["period"] == "week" and row["users"]
+    }
+    assert weeks == {(date(2026, 2, 2), 1), (date(2026, 2, 9), 3)}
+
+
+def test_who_skipped_a_week_is_resurrected_and_who_did_not_is_current() -> None:
+    lines = [
+        line("anna", "A", "2017-09-30 12:00:00"),
+        line("ben", "A", "2017-10-07 12:00:00"),
+        line("ben", "A", "2017-10-08 12:00:00"),
+        line("anna", "A", "2017-10-09 12:00:00"),
+    ]
+    rows = table("agg_lifecycle", lines, Settings(week_start="sunday"))
+    weeks = [tuple(row.values())[1:] for row in rows if row["period"] == "week"]
+    assert weeks == [
+        (date(2017, 9, 24), 1, 0, 0, 0),
+        (date(2017, 10, 1), 1, 0, 0, 1),
+        (date(2017, 10, 8), 0, 1, 1, 0),
+    ]
+
+
+def test_inactive_events_make_new_users_but_not_active_ones() -> None:
+    lines = [line(1, "Push", "2026-03-01 12:00:00"), line(1, "A", "2026-03-03 12:00:00")]
+    settings = Settings(inactive_event_types=frozenset({"Push"}))
+    rows = table("agg_active_users_daily", lines, settings)
+    assert [(row["dau"], row["new_users"]) for row in rows] == [(0, 1), (0, 0), (1, 0)]
+
+
+def test_four_searches_and_one_cart_are_one_conversion_from_the_first() -> None:
+    lines = [line(1, "search", f"2026-03-01 10:0{n}:00") for n in range(4)]
+    lines.append(line(1, "add to cart", "2026-03-01 10:09:00"))
+    settings = Settings(funnels=(Funnel("cart", ("search", "add to cart")),))
+    (row,) = table("fct_funnel", lines, settings)
+    assert row["started_at"] == datetime(2026, 3, 1, 10)
+    assert row["converted_at"] == datetime(2026, 3, 1, 10, 9)
+
+
+def test_the_longest_path_goes_before_the_earliest() -> None:
+    lines = [
+        line(1, "A", "2026-03-01 10:00:00"),
+        line(1, "B", "2026-03-01 11:00:00"),
+        line(1, "A", "2026-03-05 10:00:00"),
+        line(1, "B", "2026-03-05 10:00:10"),
+        line(1, "C", "2026-03-06 10:00:00"),
+    ]
+    settings = Settings(funnels=(Funnel("abc", ("A", "B", "C")),))
+    (row,) = table("fct_funnel", lines, settings)
+    assert (row["started_at"], row["furthest_step"]) == (datetime(2026, 3, 5, 10), 3)
+
+
+def test_events_within_one_second_satisfy_either_order() -> None:
+    settings = Settings(funnels=(Funnel("ab", ("A", "B")),))
+    for earlier, step in (("2026-03-01 10:00:00.001", 2), ("2026-03-01 10:00:00.000", 1)):
+        lines = [line(1, "B", earlier), line(1, "A", "2026-03-01 10:00:01.000")]
+        (row,) = table("fct_funnel", lines, settings)
+        assert row["furthest_step"] == step
+
+
+def test_an_event_is_not_used_twice_on_a_path() -> None:
+    settings = Settings(funnels=(Funnel("aa", ("A", "A")),))
+    (row,) = table("fct_funnel", [line(1, "A", "2026-03-01 10:00:00")], settings)
+    assert row["furthest_step"] == 1
+
+
+def test_revenue_is_stated_or_price_for_each_of_quantity_and_never_counted_twice() -> None:
+    sent: list[tuple[str, dict[str, object]]] = [
+        ("Revenue", {"$price": 2.99, "$quantity": 1}),
+        ("Revenue (Unverified)", {"$price": 2.99, "$quantity": 1, "$revenue": 2.99}),
+        ("Purchase", {"$price": 10, "$quantity": 3}),
+        ("Purchase", {"$price": 10}),
+        ("Refund", {"$revenue": -4}),
+    ]
+    lines = [
+        line(1, event_type, "2026-03-01 10:00:00", event_properties=properties)
+        for event_type, properties in sent
+    ]
+    rows = table("fct_revenue", lines)
+    assert sorted(row["revenue"] for row in rows) == [-4, Decimal("2.99"), 10, 30]  # type: ignore[type-var]
+
+
+def test_revenue_of_day_5_ends_with_the_144th_hour() -> None:
+    start = datetime(2026, 12, 5, 10, 59)
+    times = (start, start + timedelta(hours=143), start + timedelta(hours=144))
+    lines = [
+        line(1, "Paid", f"{time}", event_properties={"$revenue": 10**n})
+        for n, time in enumerate(times)
+    ]
+    rows = table("agg_ltv", lines, Settings(retention_days=6))
+    assert [row["cumulative_revenue"] for row in rows][5:] == [11, 111]
+
+
+def test_a_session_is_of_one_user_and_never_without_an_id() -> None:
+    lines = [
+        line(1, "A", "2026-03-01 23:59:00", session_id=5),
+        line(1, "B", "2026-03-02 00:01:00", session_id=5),
+        line(2, "A", "2026-03-02 00:01:00", session_id=5),
+        line(1, "A", "2026-03-02 00:01:00", session_id=-1),
+        line(1, "A", "2026-03-02 00:01:00", session_id=None),
+    ]
+    rows = table("fct_sessions", lines)
+    assert [(row["session_key"], row["session_date"], row["length_seconds"]) for row in rows] == [
+        ("1-1-5", date(2026, 3, 1), 120.0),
+        ("1-2-5", date(2026, 3, 2), 0.0),
+    ]
+
+
+def test_a_copy_is_dropped_for_seven_days_and_then_counts() -> None:
+    times = ("2026-03-01 10:00:00", "2026-03-08 10:00:00", "2026-03-08 10:00:00.000001")
+    lines = [line(1, "A", time, **{"$insert_id": "i"}) for time in times]
+    assert [row["duplicates"] for row in table("rpt_data_quality", lines)] == [0, 1]
+
+
+def test_merges_are_followed_to_the_end_and_circles_are_not() -> None:
+    merges = (Merge(1, 2), Merge(2, 3), Merge(4, 5), Merge(5, 4), Merge(6, 4))
+    lines = [line(person, "A", "2026-03-01 10:00:00") for person in range(1, 7)]
+    users = {row["user_key"] for row in table("dim_users", lines, merges=merges)}
+    assert users == {"1-3", "1-4", "1-5", "1-6"}
