@@ -14,20 +14,24 @@ from amplitude_assets.checks import reconciliation
 from amplitude_assets.config import Settings, load_settings
 from amplitude_assets.resources import build_resources
 
+# The client has retried each request by then: a step's retry is for the machine's faults.
+STEP_RETRY = RetryPolicy(
+    max_retries=1, delay=5, backoff=Backoff.EXPONENTIAL, jitter=Jitter.PLUS_MINUS
+)
 
-def build_definitions(settings: Settings, **overrides: object) -> Definitions:
+
+def build_definitions(
+    settings: Settings, *, step_retry: RetryPolicy = STEP_RETRY, **overrides: object
+) -> Definitions:
     """Return the whole graph for one project's settings.
 
     `overrides` are resources by name, in place of those that the settings give: the command line
-    puts a progress display in, tests put in what they need.
+    puts a progress display in, tests put in what they need. `step_retry` is the hourly assets'.
     """
     rules = HourlyRules(
         partitions=export_hours(settings),
         backfill=hours_per_run(settings),
-        # The client has retried each request by then: a step's retry is for the machine's faults.
-        retry=RetryPolicy(
-            max_retries=1, delay=5, backoff=Backoff.EXPONENTIAL, jitter=Jitter.PLUS_MINUS
-        ),
+        retry=step_retry,
     )
     return Definitions(
         assets=[

@@ -7,6 +7,7 @@ the settings: none of them is a resource's configuration, which Dagster shows to
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -131,6 +132,9 @@ def build_resources(settings: Settings) -> dict[str, Any]:
         ),
         "landing": ResourceDefinition(
             lambda _: open_landing(settings), description="The working area under DATA_DIR."
+        ),
+        "clock": ResourceDefinition(
+            lambda _: lambda: datetime.now(UTC), description="Tells the time, in UTC."
         ),
         "s3": S3Resource(region_name=settings.aws_region),
         "lake": ResourceDefinition(

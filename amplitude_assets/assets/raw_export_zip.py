@@ -1,6 +1,7 @@
 """The asset `raw_export_zip`: what Amplitude answered for each hour, on this machine's disk."""
 
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import datetime
 
 from dagster import (
     AssetExecutionContext,
@@ -42,6 +43,7 @@ def raw_export_zip_asset(rules: HourlyRules) -> AssetsDefinition:
         settings: ResourceParam[Settings],
         export_client: ResourceParam[ExportClient],
         landing: ResourceParam[Landing],
+        clock: ResourceParam[Callable[[], datetime]],
         progress: ResourceParam[ProgressSink],
     ) -> MaterializeResult[None]:
         """The zip that Amplitude's Export API answers with, one for each request of up to a day.
@@ -52,7 +54,7 @@ def raw_export_zip_asset(rules: HourlyRules) -> AssetsDefinition:
         """
         hours = hours_of(context)
         outcome = HourlyOutcome(context)
-        _leave_out_unready(outcome, hours, settings)
+        _leave_out_unready(outcome, hours, settings, clock())
         attempt = attempt_of(context)
         ready = [hour for hour in hours if hour not in outcome.failed]
         wanted = [hour for hour in ready if not landing.has_delivery(hour, attempt)]
@@ -81,9 +83,10 @@ def raw_export_zip_asset(rules: HourlyRules) -> AssetsDefinition:
     return raw_export_zip
 
 
-def _leave_out_unready(outcome: HourlyOutcome, hours: list[datetime], settings: Settings) -> None:
+def _leave_out_unready(
+    outcome: HourlyOutcome, hours: list[datetime], settings: Settings, now: datetime
+) -> None:
     """Fail hours that are not exportable yet: asked for now, they would look empty for ever."""
-    now = datetime.now(UTC)
     delay = settings.amplitude_export_delay_hours
     unready = [hour for hour in hours if not is_exportable(hour, now, delay)]
     outcome.fail(unready, f"not exportable before it has been over for {delay} full hours")
