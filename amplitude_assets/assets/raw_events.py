@@ -24,7 +24,7 @@ from amplitude_assets.instance import WAREHOUSE_POOL
 from amplitude_assets.lake.manifest import Manifest
 from amplitude_assets.lake.store import Lake, LakeError
 from amplitude_assets.progress import ProgressSink
-from amplitude_assets.warehouse.base import LedgerRow, Warehouse
+from amplitude_assets.warehouse.base import LedgerRow, Warehouse, WarehouseError
 
 
 def raw_events_asset(rules: HourlyRules) -> AssetsDefinition:
@@ -59,6 +59,10 @@ def raw_events_asset(rules: HourlyRules) -> AssetsDefinition:
         report = warehouse.load(lake, manifests, _load_id(context), told.add)
         for error in report.errors:
             outcome.fail([error.hour], error.message)
+        try:
+            warehouse.load_merges(lake, settings.project_id)
+        except WarehouseError as error:
+            context.log.error(str(error))  # no reason to hold back the hours
         ledger = warehouse.ledger(settings.project_id, HourRange(min(hours), max(hours)))
         replaced = set(report.replaced)
         for hour in hours:

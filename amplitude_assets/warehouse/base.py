@@ -91,6 +91,14 @@ class Warehouse(Protocol):
         """
         ...
 
+    def load_merges(self, lake: Lake, project_id: int) -> int:
+        """Add the merge files of the lake that `bronze.merge_ids` does not have yet.
+
+        They are the files under the project's merge prefix, from Amplitude's own S3 export. A file
+        is known by its key, so one that changes needs another. Returns how many files were read.
+        """
+        ...
+
     def ledger(self, project_id: int, hours: HourRange) -> dict[datetime, LedgerRow]:
         """Return the ledger's rows for a range, by hour. Empty before the first load."""
         ...

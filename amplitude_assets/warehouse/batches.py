@@ -1,14 +1,16 @@
 """What loading hours takes on any engine: which have changed, batch by batch, bad ones apart."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from amplitude_assets.hours import HourRange
+from amplitude_assets.lake.layout import merge_prefix
 from amplitude_assets.lake.manifest import LakeObject, Manifest
-from amplitude_assets.lake.store import LakeError
-from amplitude_assets.warehouse.base import LoadError, LoadReport, OnLoaded
+from amplitude_assets.lake.store import Lake, LakeError
+from amplitude_assets.warehouse.base import LoadError, LoadReport, OnLoaded, WarehouseError
 from amplitude_assets.warehouse.lines import ObjectError
 
 
@@ -104,6 +106,22 @@ def check_counts(batch: Sequence[Manifest], rows: Iterable[tuple[datetime, int, 
                 f"objects hold {found[manifest.export_hour]}; materialise hourly_json_files and "
                 "s3_event_objects for this hour again"
             )
+
+
+def merge_keys(lake: Lake, project_id: int) -> set[str]:
+    """Return the keys of the merge files that the lake holds."""
+    return {key for key in lake.list_keys(merge_prefix(project_id)) if key.endswith(".json.gz")}
+
+
+@contextmanager
+def merge_files_explained() -> Iterator[None]:
+    """Turn what is wrong with a merge file into WarehouseError."""
+    try:
+        yield
+    except (LakeError, ObjectError, HourDataError) as error:
+        raise WarehouseError(
+            f"no merge file was loaded: {error}. Replace or remove the one that is bad"
+        ) from None
 
 
 def hour_rows(batch: Sequence[Manifest]) -> list[dict[str, Any]]:

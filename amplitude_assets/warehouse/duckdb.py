@@ -31,6 +31,8 @@ from amplitude_assets.warehouse.batches import (
     check_counts,
     hour_rows,
     load_changed,
+    merge_files_explained,
+    merge_keys,
     naive,
     range_parameters,
     utc,
@@ -79,6 +81,27 @@ class DuckDBWarehouse:
             )
             con.execute("checkpoint")
         return report
+
+    def load_merges(self, lake: Lake, project_id: int) -> int:
+        """See `Warehouse.load_merges`."""
+        found = merge_keys(lake, project_id)
+        if not found:
+            return 0
+        with self._connection() as con:
+            _run_script(con, "bronze_tables")
+            held = con.execute(_script("held_merges"), {"project_id": project_id}).fetchall()
+            new = sorted(found - {key for (key,) in held})
+            if new:
+                con.register("incoming_objects", _keys_table(new))
+                loaded_at = naive(datetime.now(UTC))
+                with merge_files_explained():
+                    _insert_lines(
+                        con,
+                        LineReader(lake, new),
+                        "insert_merges",
+                        {"project_id": project_id, "loaded_at": loaded_at},
+                    )
+        return len(new)
 
     def ledger(self, project_id: int, hours: HourRange) -> dict[datetime, LedgerRow]:
         """See `Warehouse.ledger`."""
@@ -170,8 +193,13 @@ def _replace(
     try:
         con.register("incoming_hours", pa.Table.from_pylist(hour_rows(batch)))
         _run_script(con, "delete_hours", project)
-        _insert_lines(con, lake, "insert_events", objects, constants)
-        _insert_lines(con, lake, "insert_rejected", rejected, project)
+        for script, chosen, parameters in (
+            ("insert_events", objects, constants),
+            ("insert_rejected", rejected, project),
+        ):
+            con.register("incoming_objects", _objects_table(chosen))
+            lines = LineReader(lake, [item.key for _, item in chosen])
+            _insert_lines(con, lines, script, parameters)
         con.execute(_script("insert_ledger"), constants)
         check_counts(batch, con.execute(_script("count_incoming"), project).fetchall())
         con.commit()
@@ -185,16 +213,13 @@ def _replace(
 
 def _insert_lines(
     con: "duckdb.DuckDBPyConnection",
-    lake: Lake,
+    lines: LineReader,
     script: str,
-    objects: Sequence[tuple[Manifest, LakeObject]],
     parameters: Mapping[str, object],
 ) -> None:
     """Run an insert over the lines of objects. Raises what kept an object from being read."""
     import duckdb
 
-    lines = LineReader(lake, [item for _, item in objects])
-    con.register("incoming_objects", _objects_table(objects))
     con.register("incoming_lines", lines.batches)
     try:
         con.execute(_script(script), parameters)
@@ -215,6 +240,11 @@ def _objects_table(objects: Sequence[tuple[Manifest, LakeObject]]) -> pa.Table:
             ),
         }
     )
+
+
+def _keys_table(keys: Sequence[str]) -> pa.Table:
+    numbers = pa.array(range(len(keys)), pa.int32())
+    return pa.table({"object_number": numbers, "source_object": pa.array(keys, pa.string())})
 
 
 def _held_digests(

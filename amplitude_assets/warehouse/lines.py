@@ -13,7 +13,6 @@ import numpy as np
 import pyarrow as pa
 from isal import isal_zlib
 
-from amplitude_assets.lake.manifest import LakeObject
 from amplitude_assets.lake.store import Lake
 
 _GZIP = 31  # zlib's window bits for a gzip header and trailer
@@ -21,7 +20,7 @@ _BATCH_BYTES = 8 * 1024 * 1024
 _READERS = 4
 _WAITING_BATCHES = 4
 
-# `object_number` is the place in the sequence of objects; `source_line` counts from one.
+# `object_number` is the place in the sequence of keys; `source_line` counts from one.
 # The text is marked as JSON, since the archive reader has checked each line: no second parse.
 SCHEMA = pa.schema(
     [
@@ -44,10 +43,10 @@ class LineReader:
     ObjectError that ended the stream early: an engine that reads Arrow wraps it in its own.
     """
 
-    def __init__(self, lake: Lake, objects: Sequence[LakeObject]) -> None:
+    def __init__(self, lake: Lake, keys: Sequence[str]) -> None:
         """Prepare to read; nothing is fetched before the first batch is asked for."""
         self._lake = lake
-        self._objects = objects
+        self._keys = keys
         self._waiting: Queue[pa.RecordBatch | Exception | None] = Queue(_WAITING_BATCHES)
         self._stop = Event()
         self.error: Exception | None = None
@@ -55,7 +54,7 @@ class LineReader:
 
     def _read(self) -> Iterator[pa.RecordBatch]:
         with ThreadPoolExecutor(_READERS, thread_name_prefix="lake-reader") as pool:
-            for number in range(len(self._objects)):
+            for number in range(len(self._keys)):
                 pool.submit(self._read_object, number)
             try:
                 yield from self._received()
@@ -64,7 +63,7 @@ class LineReader:
                 pool.shutdown(cancel_futures=True)
 
     def _received(self) -> Iterator[pa.RecordBatch]:
-        unfinished = len(self._objects)
+        unfinished = len(self._keys)
         while unfinished:
             item = self._waiting.get()
             if isinstance(item, Exception):
@@ -77,7 +76,7 @@ class LineReader:
 
     def _read_object(self, number: int) -> None:
         try:
-            for batch in _object_batches(self._lake, self._objects[number], number):
+            for batch in _object_batches(self._lake, self._keys[number], number):
                 self._hand_over(batch)
             self._hand_over(None)
         except Exception as error:  # noqa: BLE001 - raised again where batches are received
@@ -93,9 +92,9 @@ class LineReader:
             return
 
 
-def _object_batches(lake: Lake, item: LakeObject, number: int) -> Iterator[pa.RecordBatch]:
+def _object_batches(lake: Lake, key: str, number: int) -> Iterator[pa.RecordBatch]:
     line = 1
-    for text in _whole_lines(_inflate(lake.get_object(item.key), item.key)):
+    for text in _whole_lines(_inflate(lake.get_object(key), key)):
         ends = np.flatnonzero(np.frombuffer(text, dtype=np.uint8) == ord("\n"))
         # Without their line ends, so that a value is exactly the line that Amplitude sent.
         offsets = np.zeros(len(ends) + 1, dtype=np.int64)
@@ -138,7 +137,7 @@ def _inflate(pieces: Iterable[bytes], key: str) -> Iterator[bytes]:
         while data:
             try:
                 yield inflater.decompress(data, _BATCH_BYTES)
-            except isal_zlib.error as error:
+            except isal_zlib.error as error:  # type: ignore[misc]  # its stub says it is no class
                 raise ObjectError(f"{key} is not a whole gzip file: {error}") from None
             between_members = inflater.eof
             data = inflater.unused_data if inflater.eof else inflater.unconsumed_tail

@@ -8,14 +8,14 @@ by which COPY skips files: it belongs to the session's table, and is forgotten w
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 from amplitude_assets.hours import HourRange
-from amplitude_assets.lake.manifest import LakeObject, Manifest
+from amplitude_assets.lake.manifest import Manifest
 from amplitude_assets.lake.store import Lake
 from amplitude_assets.warehouse.base import (
     HourCounts,
@@ -31,6 +31,8 @@ from amplitude_assets.warehouse.batches import (
     check_counts,
     hour_rows,
     load_changed,
+    merge_files_explained,
+    merge_keys,
     naive,
     objects_of,
     range_parameters,
@@ -93,6 +95,26 @@ class SnowflakeWarehouse:
                 replace,
                 on_loaded,
             )
+
+    def load_merges(self, lake: Lake, project_id: int) -> int:
+        """See `Warehouse.load_merges`."""
+        found = merge_keys(lake, project_id)
+        if not found:
+            return 0
+        project = {"project_id": project_id}
+        with self._session() as session:
+            session.make_tables()
+            new = sorted(found - {key for (key,) in session.rows("held_merges", project)})
+            if new:
+                session.run("load_tables")
+                with merge_files_explained():
+                    _copy_lines(session, self._stage, new)
+                names = [name for name, _ in session.rows("count_lines")]
+                session.insert("insert_incoming_objects", _merge_rows(new, names))
+                load = {**project, "loaded_at": naive(datetime.now(UTC))}
+                with session.transaction():
+                    session.run("insert_merges", load)
+        return len(new)
 
     def ledger(self, project_id: int, hours: HourRange) -> dict[datetime, LedgerRow]:
         """See `Warehouse.ledger`."""
@@ -213,7 +235,7 @@ class _Session:
 
 def _replace(session: _Session, stage: str, batch: Sequence[Manifest], load_id: str) -> None:
     session.run("empty_load_tables")
-    _copy_lines(session, stage, [item for manifest in batch for item in objects_of(manifest)])
+    _copy_lines(session, stage, [item.key for manifest in batch for item in objects_of(manifest)])
     files = _files_by_key(session.rows("count_lines"), batch)
     session.insert("insert_incoming_objects", _object_rows(batch, files))
     session.insert("insert_incoming_hours", hour_rows(batch))
@@ -227,16 +249,16 @@ def _replace(session: _Session, stage: str, batch: Sequence[Manifest], load_id: 
         check_counts(batch, session.rows("count_incoming", project))
 
 
-def _copy_lines(session: _Session, stage: str, objects: Sequence[LakeObject]) -> None:
-    """Copy every line of the objects into the session's table. Raises HourDataError."""
+def _copy_lines(session: _Session, stage: str, keys: Sequence[str]) -> None:
+    """Copy every line of some objects into the session's table. Raises HourDataError."""
     from snowflake.connector.errors import ProgrammingError
 
-    for item in objects:
-        if not _KEY.fullmatch(item.key):
-            raise HourDataError(f"the manifest names {item.key!r}, which is no key of ours")
+    for key in keys:
+        if not _KEY.fullmatch(key):
+            raise HourDataError(f"{key!r} has signs in it that no key of ours has")
     (statement,) = statements_of("copy_lines")
-    for first in range(0, len(objects), _FILES_A_COPY):
-        names = ", ".join(f"'{item.key}'" for item in objects[first : first + _FILES_A_COPY])
+    for first in range(0, len(keys), _FILES_A_COPY):
+        names = ", ".join(f"'{key}'" for key in keys[first : first + _FILES_A_COPY])
         try:
             session.execute(statement.replace("{stage}", stage).replace("{files}", names))
         except ProgrammingError as error:
@@ -252,19 +274,22 @@ def _files_by_key(counts: Sequence[tuple[str, int]], batch: Sequence[Manifest]) 
     the end of that path. Raises HourDataError.
     """
     expected = {item.key: item.lines for manifest in batch for item in objects_of(manifest)}
-    found: dict[str, tuple[str, int]] = {}
-    for name, lines in counts:
-        key = next((end for end in _ends(name) if end in expected), None)
-        if key is not None:
-            found[key] = (name, lines)
+    names = _names_by_key(expected, [name for name, _ in counts])
+    copied = {key: dict(counts)[name] for key, name in names.items()}
     for key, lines in expected.items():
-        copied = found[key][1] if key in found else 0
-        if copied != lines:
+        if copied.get(key, 0) != lines:
             raise HourDataError(
-                f"the manifest says that {key} holds {lines} lines, Snowflake found {copied}; "
+                f"the manifest says that {key} holds {lines} lines, Snowflake found "
+                f"{copied.get(key, 0)}; "
                 "materialise hourly_json_files and s3_event_objects for this hour again"
             )
-    return {key: name for key, (name, _) in found.items()}
+    return names
+
+
+def _names_by_key(keys: Collection[str], names: Iterable[str]) -> dict[str, str]:
+    """Return for each key the path in the bucket that ends with it."""
+    found = {next((end for end in _ends(name) if end in keys), ""): name for name in names}
+    return {key: name for key, name in found.items() if key}
 
 
 def _ends(name: str) -> Iterator[str]:
@@ -283,6 +308,13 @@ def _object_rows(batch: Sequence[Manifest], files: Mapping[str, str]) -> list[di
         }
         for manifest in batch
         for item in objects_of(manifest)
+    ]
+
+
+def _merge_rows(keys: Collection[str], names: Iterable[str]) -> list[dict[str, object]]:
+    return [
+        {"source_file": name, "source_object": key, "export_hour": None, "is_rejected": False}
+        for key, name in _names_by_key(set(keys), names).items()
     ]
 
 
