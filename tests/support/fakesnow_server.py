@@ -64,6 +64,13 @@ _FROM_STAGE = re.compile(
 )
 _LIST = re.compile(r"\s*(?:list|ls)\s+@(?P<stage>[\w.]+)/?(?P<path>\S*)\s*;?\s*$", re.IGNORECASE)
 _STAGED = "FS_STAGED_LINES"
+# Functions of Snowflake on semi-structured values that fakesnow leaves as they are.
+_FUNCTIONS = (
+    "is_object(v) as coalesce(json_type(v) = 'OBJECT', false)",
+    "to_array(v) as case when json_type(v) = 'ARRAY' then v else json_array(v) end",
+    # Snowflake keeps the keys of an object sorted.
+    "to_json(v) as cast(cast(cast(v as variant) as json) as varchar)",
+)
 
 
 @dataclass
@@ -132,6 +139,10 @@ def _executing(running: FakeSnowflake) -> Any:
     @wraps(original)
     def execute(cursor: Any, command: str, params: Any = None, *args: Any, **kwargs: Any) -> Any:
         running.statements.append(command)
+        if not hasattr(cursor._conn, "has_functions"):
+            cursor._conn.has_functions = True
+            for function in _FUNCTIONS:
+                cursor._duck_conn.execute(f"create or replace temp macro {function}")
         if emptied := _EMPTIED.match(command):
             running.loaded.pop(emptied[1].lower(), None)
         try:

@@ -41,6 +41,17 @@ class Double:
         self.snowflake.loaded.clear()
 
 
+def variables_of(settings: Settings) -> dict[str, str]:
+    """Return the settings of a Snowflake as the environment has them, for dbt."""
+    names = ("account", "user", "private_key_path", "role", "warehouse", "database")
+    values = {
+        f"SNOWFLAKE_{name.upper()}": getattr(settings, f"snowflake_{name}")
+        for name in (*names, "host", "port", "protocol", "stage")
+    }
+    text = {name: str(value) for name, value in values.items() if value is not None}
+    return {"WAREHOUSE": "snowflake", **text}
+
+
 @contextmanager
 def snowflake_double(folder: Path) -> Iterator[Double]:
     """Run both servers, with a stage over an empty lake."""
