@@ -1,5 +1,6 @@
 """The store: puts and gets of the lake, the same for a folder (`file://`) and S3 (`s3://`)."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     import boto3
 
 _READ_BYTES = 4 * 1024 * 1024
+_UNFINISHED = re.compile(r"#\d+$")
 
 
 class LakeError(Exception):
@@ -51,8 +53,10 @@ class Lake:
         self.url = url.rstrip("/")
         parts = urlsplit(self.url)
         self._store: LocalStore | S3Store
+        self._folder: Path | None = None
         if parts.scheme == "file":
-            self._store = _open_folder(Path(unquote(parts.path)))
+            self._folder = Path(unquote(parts.path))
+            self._store = _open_folder(self._folder)
         elif parts.scheme == "s3" and s3 is not None:
             self._store = _open_s3(parts.netloc, parts.path.strip("/"), s3)
         else:
@@ -118,6 +122,25 @@ class Lake:
         """Remove one object. Nothing in the pipeline does this but privacy and maintenance."""
         with _explained("delete", self.uri(key)):
             obstore.delete(self._store, key)
+
+    def sweep(self, before: datetime) -> int:
+        """Remove what writers that ended too early left in a folder before a time (aware).
+
+        Returns the number of files. In S3 what is unfinished is no object: a lifecycle rule of the
+        bucket ends such uploads.
+        """
+        if self._folder is None:
+            return 0
+        old = [
+            path
+            for path in self._folder.rglob("*")
+            # obstore writes under the key with `#` and a number, and renames; no key holds a `#`.
+            if _UNFINISHED.search(path.name) and path.stat().st_mtime < before.timestamp()
+        ]
+        with _explained("clear", self.url):
+            for path in old:
+                path.unlink(missing_ok=True)
+        return len(old)
 
     def _size(self, key: str) -> int | None:
         try:

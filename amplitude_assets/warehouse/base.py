@@ -114,3 +114,7 @@ class Warehouse(Protocol):
     def exclusive(self) -> AbstractContextManager[None]:
         """Hold the warehouse for dbt, where only one process can write at a time."""
         ...
+
+    def compact(self) -> None:
+        """Give back the space of replaced rows, where the warehouse does not by itself."""
+        ...

@@ -147,6 +147,12 @@ class DuckDBWarehouse:
                 f"cannot write {error.filename}; look at DUCKDB_PATH and DATA_DIR"
             ) from None
 
+    def compact(self) -> None:
+        """See `Warehouse.compact`."""
+        if self.path.exists():
+            with self._connection() as con:
+                con.execute("checkpoint")
+
     @contextmanager
     def _connection(self) -> Iterator["duckdb.DuckDBPyConnection"]:
         with self.exclusive():

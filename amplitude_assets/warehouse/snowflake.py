@@ -142,6 +142,9 @@ class SnowflakeWarehouse:
         """See `Warehouse.exclusive`: Snowflake takes many writers, so there is nothing to hold."""
         return nullcontext()
 
+    def compact(self) -> None:
+        """See `Warehouse.compact`: Snowflake does it by itself."""
+
     @contextmanager
     def _session(self) -> Iterator["_Session"]:
         from snowflake.connector.errors import Error
