@@ -191,6 +191,11 @@ class Settings(BaseSettings):
             return self.data_path / "warehouse.duckdb"
         return self.duckdb_path.expanduser().resolve()
 
+    @property
+    def report_path(self) -> Path:
+        """Return where the overview report is written."""
+        return self.data_path / "reports" / "overview.html"
+
 
 def load_settings() -> Settings:
     """Read the settings of this process. Raises SettingsError with one line for each problem.

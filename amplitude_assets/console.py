@@ -164,6 +164,7 @@ def _print_summary(console: Console, settings: Settings, summary: Summary) -> No
     for name, place in (
         ("lake", settings.resolved_lake_url),
         ("warehouse", summary.place),
+        ("report", settings.report_path),
         ("Dagster", settings.dagster_home_path),
     ):
         console.print(f"{name:<10}{place}", highlight=False, soft_wrap=True)

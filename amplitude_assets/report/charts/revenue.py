@@ -1,0 +1,114 @@
+"""What came in: revenue by date and currency, and what a new user has brought in so far."""
+
+from collections import defaultdict
+
+import plotly.graph_objects as go
+
+from amplitude_assets.report.charts.base import Chart, Section, Table, date_axis, line
+from amplitude_assets.report.model import DAY, Overview
+from amplitude_assets.report.theme import BLUE, SERIES
+from amplitude_assets.report.words import count, label, plural
+
+_CURRENCIES_SHOWN = len(SERIES)
+_DAYS_SHOWN_BY_DAY = 42
+_UNNAMED = "no currency"
+
+
+def section(overview: Overview) -> Section:
+    """Return the charts about revenue."""
+    return Section("revenue", "Revenue", [_revenue(overview), _lifetime_value(overview)])
+
+
+def _revenue(overview: Overview) -> Chart:
+    coverage = overview.coverage
+    by_week = coverage is not None and coverage.days > _DAYS_SHOWN_BY_DAY
+    note = (
+        f"Events that carry revenue, by {'week' if by_week else 'date'}, refunds taken off. "
+        "Currencies stand side by side, nothing is converted."
+    )
+    if not overview.revenue or coverage is None:
+        return Chart("revenue", "No revenue in these hours", note)
+    totals: defaultdict[str, float] = defaultdict(float)
+    by_currency: defaultdict[str, defaultdict[str, float]] = defaultdict(lambda: defaultdict(float))
+    for day in overview.revenue:
+        currency = day.currency or _UNNAMED
+        totals[currency] += day.revenue
+        start = day.day - day.day.weekday() * DAY if by_week else day.day
+        by_currency[currency][start.isoformat()] += day.revenue
+    shown = sorted(totals, key=lambda currency: -totals[currency])[:_CURRENCIES_SHOWN]
+    figure = go.Figure(
+        [
+            go.Bar(
+                name=label(currency, 16),
+                x=list(by_currency[currency]),
+                y=list(by_currency[currency].values()),
+                marker={"color": colour},
+                hovertemplate="%{y:,.2f}",
+            )
+            for currency, colour in zip(shown, SERIES, strict=False)
+        ]
+    )
+    figure.update_layout(
+        height=320,
+        bargap=0.25,
+        hovermode="x unified",
+        showlegend=True,
+        xaxis=date_axis(coverage),
+    )
+    return Chart(
+        "revenue",
+        f"{' and '.join(f'{count(totals[name])} {name}' for name in shown[:2])} in "
+        f"{plural(coverage.days, 'day')}",
+        note,
+        figure,
+        Table(
+            ("Date", "Currency", "Revenue", "Events"),
+            [
+                (str(day.day), day.currency or _UNNAMED, f"{day.revenue:,.2f}", count(day.events))
+                for day in overview.revenue
+            ],
+        ),
+    )
+
+
+def _lifetime_value(overview: Overview) -> Chart:
+    note = (
+        "Revenue by the end of each user's day, divided by all new users, over cohorts that have "
+        "had the whole day. Currencies are added up without conversion."
+    )
+    days = [day for day in overview.lifetime if day.cohort_users]
+    if not days or not any(day.revenue for day in days):
+        return Chart("lifetime-value", "No new user has brought in revenue yet", note)
+    values = [day.revenue / day.cohort_users for day in days]
+    figure = go.Figure(
+        line(
+            "per new user",
+            [day.day_number for day in days],
+            values,
+            BLUE,
+            customdata=[(day.revenue, day.cohort_users, day.paying_users) for day in days],
+            hover=(
+                "day %{x}: %{y:,.2f} a user<br>%{customdata[0]:,.2f} from %{customdata[1]:,} "
+                "users, of whom %{customdata[2]:,} paid<extra></extra>"
+            ),
+        )
+    )
+    figure.update_layout(
+        height=320,
+        xaxis={"dtick": 1 if len(days) <= 10 else 5, "title": {"text": "days since new"}},
+        yaxis={"tickformat": ",.2f"},
+    )
+    return Chart(
+        "lifetime-value",
+        f"A new user has brought in {values[-1]:,.2f} by the end of day {days[-1].day_number}",
+        note,
+        figure,
+        Table(
+            ("Day", "New users", "Revenue", "Per new user", "Users who paid"),
+            [
+                (str(day.day_number), count(day.cohort_users), f"{day.revenue:,.2f}",
+                 f"{value:,.2f}", count(day.paying_users))
+                for day, value in zip(days, values, strict=True)
+            ],
+        ),
+    )  # fmt: skip
