@@ -6,30 +6,28 @@
 
 {% macro exported_columns() %}
     {% set columns = [] %}
-    {% for type, keys in {
-        'text': [
-            'uuid', '$insert_id', '$insert_key', 'user_id', 'device_id', 'event_type',
-            'amplitude_event_type', 'data_type', 'platform', 'os_name', 'os_version', 'device_brand',
-            'device_manufacturer', 'device_model', 'device_family', 'device_type', 'device_carrier',
-            'language', 'country', 'region', 'city', 'dma', 'ip_address', 'library', 'version_name',
-            'start_version', 'adid', 'idfa', 'partner_id', 'source_id',
-        ],
-        'integer': ['app', 'amplitude_id', 'session_id', 'event_id', '$schema'],
-        'double': ['location_lat', 'location_lng', 'sample_rate'],
-        'boolean': ['paying', 'is_attribution_event'],
-        'timestamp': [
-            'event_time', 'client_event_time', 'client_upload_time', 'server_received_time',
-            'server_upload_time', 'processed_time', 'user_creation_time',
-        ],
-        'json': [
-            'event_properties', 'user_properties', 'groups', 'group_properties', 'data', 'plan',
-            'global_user_properties', 'amplitude_attribution_ids',
-        ],
+    {% for key, type in {
+            'uuid': 'text', '$insert_id': 'text', '$insert_key': 'text', '$schema': 'integer',
+            'app': 'integer', 'amplitude_id': 'integer', 'user_id': 'text', 'device_id': 'text',
+            'session_id': 'integer', 'event_id': 'integer', 'event_type': 'text',
+            'amplitude_event_type': 'text', 'data_type': 'text', 'event_time': 'timestamp',
+            'client_event_time': 'timestamp', 'client_upload_time': 'timestamp',
+            'server_received_time': 'timestamp', 'server_upload_time': 'timestamp',
+            'processed_time': 'timestamp', 'user_creation_time': 'timestamp',
+            'event_properties': 'json', 'user_properties': 'json', 'groups': 'json',
+            'group_properties': 'json', 'data': 'json', 'plan': 'json',
+            'global_user_properties': 'json', 'platform': 'text', 'os_name': 'text',
+            'os_version': 'text', 'device_brand': 'text', 'device_manufacturer': 'text',
+            'device_model': 'text', 'device_family': 'text', 'device_type': 'text',
+            'device_carrier': 'text', 'language': 'text', 'country': 'text', 'region': 'text',
+            'city': 'text', 'dma': 'text', 'location_lat': 'double', 'location_lng': 'double',
+            'ip_address': 'text', 'library': 'text', 'version_name': 'text', 'start_version': 'text',
+            'paying': 'boolean', 'is_attribution_event': 'boolean', 'adid': 'text', 'idfa': 'text',
+            'amplitude_attribution_ids': 'json', 'sample_rate': 'double', 'partner_id': 'text',
+            'source_id': 'text',
     }.items() %}
-        {% for key in keys %}
-            {% set name = {'$schema': 'schema_version'}.get(key, key | replace('$', '')) %}
-            {% do columns.append({'key': key, 'name': name, 'type': type}) %}
-        {% endfor %}
+        {% set name = 'schema_version' if key == '$schema' else key | replace('$', '') %}
+        {% do columns.append({'key': key, 'name': name, 'type': type}) %}
     {% endfor %}
     {{ return(columns) }}
 {% endmacro %}
@@ -54,13 +52,7 @@
 {# One column of an event that parse_exported made ready, typed. #}
 {% macro exported_value(event, column) -%}
     {%- set raw = adapter.dispatch('exported_raw')(event, column) -%}
-    {%- if column.type == 'json' -%} {{ raw }}
-    {%- elif column.type == 'integer' -%} {{ to_integer(raw) }}
-    {%- elif column.type == 'double' -%} {{ to_double(raw) }}
-    {%- elif column.type == 'boolean' -%} {{ to_boolean(raw) }}
-    {%- elif column.type == 'timestamp' -%} {{ to_timestamp(raw) }}
-    {%- else -%} {{ raw }}
-    {%- endif -%}
+    {{ raw if column.type == 'json' else typed_value(raw, column.type) }}
 {%- endmacro %}
 
 {% macro duckdb__exported_raw(event, column) -%}

@@ -110,53 +110,40 @@
 {%- endmacro %}
 
 {#
-    On DuckDB many rows share a shape, and taking a shape apart once is four times faster than every
-    row. json_structure stops at a depth of 128, so rows with as many brackets go the slow way.
+    On DuckDB many rows share a shape, and taking a shape apart once is many times faster than every
+    row. json_structure stops at a depth of 128, so what has as many brackets is taken apart itself.
 #}
 {% macro duckdb__count_json_keys(relation, by) -%}
     select
         {{ by }},
-        key,
-        json_type,
+        entry.key,
+        case
+            when entry.type in ('OBJECT', 'ARRAY') then lower(entry.type)
+            when shape is null
+                then
+                    case entry.type
+                        when 'VARCHAR' then 'string' when 'BOOLEAN' then 'boolean' when 'NULL' then 'null' else 'number'
+                    end
+            else
+                case entry.value
+                    when '"VARCHAR"' then 'string' when '"BOOLEAN"' then 'boolean' when '"NULL"' then 'null'
+                    when '"JSON"' then 'object' else 'number'
+                end
+        end as json_type,
         sum(occurrences) as occurrences
     from (
         select
             {{ by }},
-            entry.key,
-            case
-                when entry.type in ('OBJECT', 'ARRAY') then lower(entry.type)
-                when entry.value = '"JSON"' then 'object'
-                when entry.value = '"VARCHAR"' then 'string'
-                when entry.value in ('"BOOLEAN"', '"NULL"') then lower(trim(entry.value, '"'))
-                else 'number'
-            end as json_type,
-            occurrences
-        from (
-            select
-                {{ by }},
-                json_structure(properties) as shape,
-                count(*) as occurrences
-            from {{ relation }}
-            where {{ json_brackets('properties') }} < 100
-            group by {{ by }}, shape
-        ) as shapes
-        cross join json_each(shape) as entry
-        where json_type(shape) = 'OBJECT'
-        union all
-        select
-            {{ by }},
-            entry.key,
-            case
-                when entry.type in ('OBJECT', 'ARRAY', 'BOOLEAN', 'NULL') then lower(entry.type)
-                when entry.type = 'VARCHAR' then 'string'
-                else 'number'
-            end as json_type,
-            1 as occurrences
+            case when {{ json_brackets('properties') }} < 100 then json_structure(properties) end as shape,
+            case when {{ json_brackets('properties') }} >= 100 then properties end as deep_properties,
+            count(*) as occurrences
         from {{ relation }}
-        cross join json_each(properties) as entry
-        where {{ json_brackets('properties') }} >= 100 and json_type(properties) = 'OBJECT'
-    ) as entries
-    group by {{ by }}, key, json_type
+        group by {{ by }}, shape, deep_properties
+    ) as shapes
+    cross join json_each(coalesce(shape, deep_properties)) as entry
+    -- Keys of objects have a path such as $.name; elements of arrays and lone values have not.
+    where entry.fullkey like '$.%'
+    group by {{ by }}, entry.key, json_type
 {%- endmacro %}
 
 {% macro snowflake__count_json_keys(relation, by) -%}

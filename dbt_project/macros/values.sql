@@ -71,9 +71,17 @@
     end
 {%- endmacro %}
 
-{# The type of a semi-structured column, for YAML and casts. #}
-{% macro json_type() -%}
-    {{ return('json' if target.type == 'duckdb' else 'variant') }}
+{# Text to a value of a type: text, integer, number (exact), double, boolean or timestamp. #}
+{% macro typed_value(text, type) -%}
+    {%- if type == 'text' -%} {{ text }}
+    {%- elif type == 'integer' -%} {{ to_integer(text) }}
+    {%- elif type == 'number' -%} {{ to_decimal(text) }}
+    {%- elif type == 'double' -%} {{ to_double(text) }}
+    {%- elif type == 'boolean' -%} {{ to_boolean(text) }}
+    {%- elif type == 'timestamp' -%} {{ to_timestamp(text) }}
+    {%- else -%}
+        {{ exceptions.raise_compiler_error("There is no type '" ~ type ~ "'; write text, integer, number, double, boolean or timestamp") }}
+    {%- endif -%}
 {%- endmacro %}
 
 {# Microseconds since 1970. #}

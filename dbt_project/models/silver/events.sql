@@ -10,6 +10,8 @@
     }},
 ) }}
 {{ require_whole_batch() }}
+-- The columns of promoted properties are read off their seed:
+-- depends_on: {{ ref('promoted_properties') }}
 -- The keys that this batch touches are read off the old rows, before they go:
 -- depends_on: {{ ref('touched_users') }}, {{ ref('touched_dates') }}, {{ ref('touched_hours') }}, {{ ref('touched_devices') }}
 {%- set columns %}
@@ -204,6 +206,9 @@ select
     groups,
     group_properties,
     merged_amplitude_id,
+    {%- for property in promoted_properties() %}
+    {{ promoted_value(property) }} as {{ property.column_name }},
+    {%- endfor %}
     export_hour,
     source_object,
     source_line,

@@ -5,7 +5,7 @@
     meta={'touched': {'touched_hours': ['project_id', 'export_hour']}},
 ) }}
 
-with events as (
+with events as {{ inlined() }} (
     select
         project_id,
         export_hour,
@@ -27,7 +27,7 @@ group_types as (
     where {{ json_is_object('events.group_properties') }}
 ),
 
-property_sets as (
+property_sets as {{ inlined() }} (
     select
         project_id,
         export_hour,
