@@ -1,8 +1,10 @@
 """Zips as the Export API sends them, made by hand, and what came out of them."""
 
 import gzip
+import resource
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -77,3 +79,14 @@ def kept_lines(folder: Path, files: HourFiles) -> list[bytes]:
         text = gzip.decompress((folder / file.name).read_bytes())
         lines += text.removesuffix(b"\n").split(b"\n")
     return lines
+
+
+@contextmanager
+def room_for(size: int) -> Iterator[None]:
+    """Have the system refuse files over `size` bytes, as a full disk refuses more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

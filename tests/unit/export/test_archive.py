@@ -286,10 +286,18 @@ def bomb(size: int) -> bytes:
         (bomb(2_000_000), zipfile.ZIP_STORED, SMALL),
         (b"\0" * 2_000_000, zipfile.ZIP_DEFLATED, SMALL),
         (bomb(90_000) * 1000, zipfile.ZIP_DEFLATED, SMALL),
+        (packed() * 100_000, zipfile.ZIP_DEFLATED, SMALL),
         (packed(*[EVENT] * 1000), zipfile.ZIP_STORED, ArchiveLimits(max_member_bytes=10_000)),
         (packed(b'{"a":"' + b"x" * 100_000 + b'"}'), zipfile.ZIP_STORED, SMALL),
     ],
-    ids=["gzip bomb", "zip bomb", "bomb in a bomb", "too large", "line too long"],
+    ids=[
+        "gzip bomb",
+        "zip bomb",
+        "bomb in a bomb",
+        "bomb of nothing",
+        "too large",
+        "line too long",
+    ],
 )
 def test_what_is_over_the_limits_fails_the_hour(
     tmp_path: Path, member: bytes, compression: int, limits: ArchiveLimits

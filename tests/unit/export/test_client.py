@@ -5,13 +5,11 @@ import gzip
 import io
 import logging
 import os
-import resource
 import socket
 import threading
 import traceback
 import zipfile
 from collections.abc import Callable
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -32,7 +30,7 @@ from amplitude_assets.export.errors import (
 )
 from amplitude_assets.hours import HourRange
 
-from .building import HOUR, PROJECT, hours, name_of, one, packed
+from .building import HOUR, PROJECT, hours, name_of, one, packed, room_for
 from .server import Answer, serving
 
 API_KEY = "the-api-key"
@@ -145,6 +143,28 @@ def test_refused_keys_stop_all_requests(tmp_path: Path) -> None:
     assert [error.hours for error in errors] == ranges
     assert {type(error) for error in errors} == {CredentialsError}
     assert len(server.targets) <= 4
+
+
+def test_refused_keys_wake_what_waits_to_ask_again(tmp_path: Path) -> None:
+    has_failed, woken = threading.Event(), list[bool]()
+    ranges = [one(hour) for hour in hours(2)]
+
+    def answers(number: int) -> Answer:
+        if "T05&" in server.targets[number]:
+            has_failed.set()
+            return Answer(503)
+        has_failed.wait(timeout=30)
+        return Answer(403)
+
+    with serving(answers) as server:
+        client = client_of(
+            server.base_url, pause=lambda stop, _: woken.append(stop.wait(timeout=30))
+        )
+        errors = client.fetch_all(ranges, tmp_path, on_delivery=pytest.fail)
+    assert woken == [True]
+    assert [(type(error), error.hours) for error in errors] == [
+        (CredentialsError, hours) for hours in ranges
+    ]
 
 
 def test_another_projects_export_stops_all_requests(tmp_path: Path) -> None:
@@ -374,7 +394,10 @@ def test_a_server_that_is_down_is_not_asked_for_every_hour(tmp_path: Path) -> No
     assert len(server.targets) < 60
 
 
-def test_bad_hours_of_many_days_do_not_look_like_a_server_that_is_down(tmp_path: Path) -> None:
+@pytest.mark.parametrize("max_concurrent", [1, 4])
+def test_bad_hours_of_many_days_do_not_look_like_a_server_that_is_down(
+    tmp_path: Path, max_concurrent: int
+) -> None:
     days = [HourRange(day, day.replace(hour=23)) for day in hours(24 * 20) if day.hour == 0]
     came: set[datetime] = set()
 
@@ -382,7 +405,7 @@ def test_bad_hours_of_many_days_do_not_look_like_a_server_that_is_down(tmp_path:
         return Answer(500) if "T00&end=" in server.targets[number] else NOT_FOUND
 
     with serving(answers) as server:
-        errors = client_of(server.base_url).fetch_all(
+        errors = client_of(server.base_url, max_concurrent=max_concurrent).fetch_all(
             days, tmp_path, on_delivery=lambda delivery: came.update(delivery.hours)
         )
     assert [error.hours for error in errors] == [one(day.first) for day in days]
@@ -489,17 +512,6 @@ def test_what_the_caller_raises_stops_the_requests(tmp_path: Path) -> None:
         with pytest.raises(KeyboardInterrupt):
             client.fetch_all([one(hour) for hour in hours(50)], tmp_path, on_delivery=refuse)
     assert len(server.targets) <= 2
-
-
-@contextmanager
-def room_for(size: int):  # type: ignore[no-untyped-def]
-    """Have the system refuse files over `size` bytes, as a full disk refuses more."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_a_full_disk_stops_with_the_folder_and_the_setting(tmp_path: Path) -> None:

@@ -2,10 +2,7 @@
 
 import hashlib
 import os
-import resource
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,7 +15,18 @@ from amplitude_assets.export.landing import Landing
 from amplitude_assets.hours import HOUR as AN_HOUR
 from amplitude_assets.hours import HourRange
 
-from .building import FETCHED_AT, HOUR, PROJECT, hours, kept_lines, name_of, one, packed, write_zip
+from .building import (
+    FETCHED_AT,
+    HOUR,
+    PROJECT,
+    hours,
+    kept_lines,
+    name_of,
+    one,
+    packed,
+    room_for,
+    write_zip,
+)
 
 EVENT = b'{"uuid":"a"}'
 LONG_AGO = datetime.now(UTC) - timedelta(days=10)
@@ -283,17 +291,6 @@ def test_two_at_the_same_hours_do_not_break_each_other(landing: Landing) -> None
     assert not failures
     assert all(landing.files_of(hour).lines == 6 for hour in asked)
     assert not list(landing.zips.parent.rglob("*.part"))
-
-
-@contextmanager
-def room_for(size: int) -> Iterator[None]:
-    """Have the system refuse files over `size` bytes, as a full disk refuses more."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_a_full_disk_stops_with_the_folder_and_the_setting(landing: Landing) -> None:
