@@ -1,7 +1,7 @@
 """Reads the report's figures from gold, with the queries in `sql/`."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from importlib import resources
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -96,7 +96,6 @@ def _values(project_id: int, coverage: Coverage, period: str) -> dict[str, objec
     """Return what the queries leave open. All of it is ours: numbers, dates and times."""
     newest = coverage.hours.last
     has_history = newest - coverage.hours.first > 2 * _DRIFT_WINDOW
-    window = _DRIFT_WINDOW if has_history else timedelta(0)
     return {
         "project_id": project_id,
         "first_date": coverage.first_date,
@@ -106,8 +105,8 @@ def _values(project_id: int, coverage: Coverage, period: str) -> dict[str, objec
         "first_hour": _written(coverage.first_shown_hour),
         "period": period,
         # Without enough history nothing can be new after the newest hour, nor gone before all.
-        "new_since": _written(newest - window if has_history else coverage.ends_at),
-        "gone_since": _written(newest - window if has_history else coverage.hours.first),
+        "new_since": _written(newest - _DRIFT_WINDOW if has_history else coverage.ends_at),
+        "gone_since": _written(newest - _DRIFT_WINDOW if has_history else coverage.hours.first),
     }
 
 

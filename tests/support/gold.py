@@ -10,7 +10,7 @@ import duckdb
 
 PROJECT_ID = 100011
 
-_TABLES = """
+TABLES = """
 create schema if not exists gold;
 create schema if not exists silver;
 create table gold.rpt_data_quality (project_id bigint, export_hour timestamp, status varchar,
@@ -88,7 +88,7 @@ drop table days;
 def create_gold(path: Path) -> duckdb.DuckDBPyConnection:
     """Make the tables that the report reads, empty, and return a connection to them."""
     con = duckdb.connect(str(path))
-    con.execute(_TABLES)
+    con.execute(TABLES)
     return con
 
 

@@ -1,0 +1,139 @@
+"""What the report reads from gold, on both engines, and what it leaves out."""
+
+from datetime import UTC, date, datetime
+from importlib import resources
+from zoneinfo import ZoneInfo
+
+import duckdb
+import pytest
+
+import amplitude_assets.report
+from amplitude_assets.hours import HourRange
+from amplitude_assets.report.read import read_overview
+from tests.support.gold import PROJECT_ID, TABLES
+from tests.unit.report.conftest import FIRST, LAST, read
+
+_QUERIES = sorted(
+    path.name.removesuffix(".sql")
+    for path in (resources.files(amplitude_assets.report) / "sql").iterdir()
+)
+
+
+def test_before_the_first_load_the_overview_is_empty(gold: duckdb.DuckDBPyConnection) -> None:
+    overview = read(gold)
+    assert overview.coverage is None
+    assert overview.main_day is None
+    assert overview.gaps == []
+
+
+def test_every_hour_and_date_of_the_range_is_read(history: duckdb.DuckDBPyConnection) -> None:
+    overview = read(history)
+    assert overview.coverage is not None
+    assert overview.coverage.hours == HourRange(FIRST.replace(tzinfo=UTC), LAST.replace(tzinfo=UTC))
+    assert len(overview.hours) == len(overview.coverage.hours)
+    assert [day.day for day in overview.active_days][-1] == date(2026, 11, 23)
+    assert len(overview.active_days) == overview.coverage.days == 54
+    assert overview.main_day is not None
+    assert overview.main_day.day == date(2026, 11, 22)
+    assert overview.lifecycle_period == "week"
+    assert overview.event_types[0].name == "Event 0"
+    assert len(overview.event_types) == 10
+    assert {row.kind for row in overview.drift} == {"types"}
+    assert overview.drift[0].types == ("number", "string")
+
+
+@pytest.mark.parametrize("wrong", [date(2027, 9, 12), date(1970, 1, 1)])
+def test_dates_outside_the_loaded_hours_are_left_out(
+    history: duckdb.DuckDBPyConnection, wrong: date
+) -> None:
+    """Devices with a wrong clock: gold keeps their dates, a chart would be stretched by them."""
+    history.execute(
+        "insert into gold.agg_active_users_daily values ($day, 1, 1, 1, 1, 1)", {"day": wrong}
+    )
+    history.execute(
+        "insert into gold.agg_event_daily values ($day, 'Wrong Clock', 10000000, 1, 1)",
+        {"day": wrong},
+    )
+    history.execute("insert into gold.fct_revenue values ('u', $day, 99, 'XXX')", {"day": wrong})
+    history.execute(
+        "insert into gold.agg_retention values ($day, '24h', 'on', 0, 5, 5, true)", {"day": wrong}
+    )
+    overview = read(history)
+    assert wrong not in {day.day for day in overview.active_days}
+    assert "Wrong Clock" not in {event.name for event in overview.event_types}
+    assert "XXX" not in {day.currency for day in overview.revenue}
+    assert wrong not in {row.cohort_date for row in overview.retention}
+
+
+def test_hours_that_were_never_loaded_are_gaps(history: duckdb.DuckDBPyConnection) -> None:
+    history.execute(
+        "delete from gold.rpt_data_quality "
+        "where export_hour between '2026-11-10 03:00' and '2026-11-10 05:00'"
+    )
+    assert read(history).gaps == [
+        HourRange(datetime(2026, 11, 10, 3, tzinfo=UTC), datetime(2026, 11, 10, 5, tzinfo=UTC))
+    ]
+
+
+def test_another_projects_hours_are_not_ours(history: duckdb.DuckDBPyConnection) -> None:
+    history.execute(
+        "insert into gold.rpt_data_quality values "
+        "(7, '2026-12-01 00:00', 'loaded', 1, 1, 0, 1, 0, true, 1, 1)"
+    )
+    overview = read(history)
+    assert overview.coverage is not None
+    assert overview.coverage.last_date == date(2026, 11, 23)
+
+
+def test_retention_days_that_have_not_begun_are_left_out(
+    history: duckdb.DuckDBPyConnection,
+) -> None:
+    rows = [row for row in read(history).retention if row.cohort_date == date(2026, 11, 20)]
+    assert {row.day_number for row in rows} == {0, 1, 2, 3}
+    assert {row.day_number for row in rows if not row.is_complete} == {2, 3}
+
+
+def test_properties_are_new_or_gone_only_against_a_longer_history(
+    history: duckdb.DuckDBPyConnection,
+) -> None:
+    history.execute(
+        "insert into silver.property_catalog values "
+        "($project, 'user', '(any)', 'fresh', 'string', '2026-11-22', '2026-11-22', 5, "
+        "false, false), "
+        "($project, 'user', '(any)', 'left', 'string', '2026-10-01', '2026-10-02', 5, "
+        "false, false)",
+        {"project": PROJECT_ID},
+    )
+    assert {(row.key, row.kind) for row in read(history).drift} == {
+        ("price", "types"), ("fresh", "new"), ("left", "gone"),
+    }  # fmt: skip
+    history.execute("delete from gold.rpt_data_quality where export_hour < '2026-11-20'")
+    history.execute("update silver.property_catalog set last_hour = '2026-11-20'")
+    assert {row.key for row in read(history).drift} == {"price"}
+
+
+def test_snowflake_reads_every_query() -> None:
+    """Empty tables on the fake Snowflake: names, types and grammar, not results."""
+    import fakesnow
+    import snowflake.connector
+
+    with fakesnow.patch():
+        connection = snowflake.connector.connect(database="amplitude", schema="gold")
+        cursor = connection.cursor()
+        for statement in TABLES.split(";"):
+            if statement.strip():
+                cursor.execute(statement)
+        cursor.execute(
+            "insert into gold.rpt_data_quality values "
+            f"({PROJECT_ID}, '2026-11-20 00:00:00', 'empty', 0, 0, 0, 0, 0, true, null, null)"
+        )
+        asked = []
+
+        def query(sql: str) -> list[tuple[object, ...]]:
+            asked.append(sql)
+            return cursor.execute(sql).fetchall()  # type: ignore[union-attr,return-value]
+
+        overview = read_overview(query, PROJECT_ID, ZoneInfo("UTC"))
+    assert len(asked) == len(_QUERIES)
+    assert [hour.status for hour in overview.hours] == ["empty"]
+    assert overview.sessions.count == 0
