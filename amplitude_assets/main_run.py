@@ -11,7 +11,6 @@ from datetime import datetime
 
 from dagster import (
     AssetKey,
-    DagsterEvent,
     DagsterEventType,
     DagsterInstance,
     Definitions,
@@ -19,20 +18,19 @@ from dagster import (
     JobDefinition,
 )
 
-from amplitude_assets.automation.jobs import HOURLY_ASSETS
+from amplitude_assets.automation.requests import range_tags
+from amplitude_assets.automation.runs import STAGES, reason_of
 from amplitude_assets.config import Settings
 from amplitude_assets.definitions import build_definitions
 from amplitude_assets.hours import (
     HourRange,
     contiguous_ranges,
     hour_of_partition,
-    partition_of_hour,
 )
 from amplitude_assets.progress import ProgressSink
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 _MATERIALISED = DagsterEventType.ASSET_MATERIALIZATION
-_STAGES = tuple(AssetKey.from_user_string(key) for key in HOURLY_ASSETS)
 
 
 @dataclass
@@ -99,11 +97,11 @@ class MainRun:
         finish are taken on from the stage after it.
         """
         for part in contiguous_ranges(hours, longest=self._run_hours):
-            result = self._execute(self._hours_job, _range_tags(part), _STAGES[place:])
+            result = self._execute(self._hours_job, range_tags(part), STAGES[place:])
             done = self._materialised(result.run_id)
-            self.outcome.loaded |= done.get(_STAGES[-1], set())
-            for stopped_at in range(place, len(_STAGES) - 1):
-                finished = done.get(_STAGES[stopped_at], set())
+            self.outcome.loaded |= done.get(STAGES[-1], set())
+            for stopped_at in range(place, len(STAGES) - 1):
+                finished = done.get(STAGES[stopped_at], set())
                 if finished != set(part):
                     self._advance(finished, stopped_at + 1)
                     break
@@ -132,14 +130,6 @@ class MainRun:
         return done
 
 
-def _range_tags(hours: HourRange) -> dict[str, str]:
-    """Return the tags by which Dagster knows a run over a range of partitions."""
-    return {
-        "dagster/asset_partition_range_start": partition_of_hour(hours.first),
-        "dagster/asset_partition_range_end": partition_of_hour(hours.last),
-    }
-
-
 def _reasons(result: ExecuteInProcessResult) -> list[str]:
     """Say what failed in a run: each step in its own words, and each check that did not pass."""
     if result.success:
@@ -150,17 +140,5 @@ def _reasons(result: ExecuteInProcessResult) -> list[str]:
         for check in result.get_asset_check_evaluations()
         if not check.passed
     ]
-    said += [_reason(event) for event in result.all_events if event.is_step_failure]
+    said += [reason_of(event) for event in result.all_events if event.is_step_failure]
     return said or ["the run failed; its log in Dagster's UI says why"]
-
-
-def _reason(event: DagsterEvent) -> str:
-    """Return a failed step's own words: of a Failure its description, else the exception."""
-    step = (event.step_key or "").replace("__", "/")
-    failure = event.step_failure_data
-    if failure.user_failure_data is not None and failure.user_failure_data.description:
-        return f"{step}: {failure.user_failure_data.description}"
-    error = failure.error
-    while error is not None and error.cause is not None:
-        error = error.cause
-    return f"{step}: {error.message.strip() if error else 'failed'}"

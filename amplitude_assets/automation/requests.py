@@ -5,7 +5,6 @@ from enum import StrEnum
 
 from dagster import AssetKey, RunRequest
 
-from amplitude_assets.automation.jobs import HOURS_JOB
 from amplitude_assets.hours import HourRange, partition_of_hour
 
 RANGE_START = "dagster/asset_partition_range_start"
@@ -58,7 +57,7 @@ def hours_request(
     run_key: str | None = None,
     assets: Sequence[AssetKey] | None = None,
 ) -> RunRequest:
-    """Ask for hours as one run of `hours_job`, or of some of its assets.
+    """Ask for hours as one run of the job that a sensor or schedule is for, or of some assets.
 
     A run key is remembered for ever, so it is given only where the same must never run twice.
     """
@@ -69,4 +68,4 @@ def hours_request(
     }
     if reason is not Reason.NEW:
         tags[HISTORY] = "true"
-    return RunRequest(run_key=run_key, job_name=HOURS_JOB, tags=tags, asset_selection=assets)
+    return RunRequest(run_key=run_key, tags=tags, asset_selection=assets)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dagster import (
     AssetKey,
     AssetRecordsFilter,
+    DagsterEvent,
     DagsterInstance,
     DagsterRun,
     DagsterRunStatus,
@@ -87,3 +88,15 @@ def _changed(record: EventLogRecord) -> bool:
     materialisation = record.asset_materialization
     stated = materialisation.metadata.get("changed") if materialisation else None
     return stated is None or stated.value is not False
+
+
+def reason_of(event: DagsterEvent) -> str:
+    """Return a failed step's own words: of a Failure its description, else the exception."""
+    step = (event.step_key or "").replace("__", "/")
+    failure = event.step_failure_data
+    if failure.user_failure_data is not None and failure.user_failure_data.description:
+        return f"{step}: {failure.user_failure_data.description}"
+    error = failure.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return f"{step}: {error.message.strip() if error else 'failed'}"

@@ -1,0 +1,75 @@
+"""Maintenance: what is kept for a while is cleared, and the models' documentation is written."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from dagster import OpExecutionContext, ResourceParam, job, op
+from dagster_dbt import DbtCliResource
+
+from amplitude_assets.config import Settings, share_with_dbt
+from amplitude_assets.export.landing import Landing
+from amplitude_assets.instance import WAREHOUSE_POOL
+from amplitude_assets.lake.store import Lake
+from amplitude_assets.warehouse.base import Warehouse
+
+_LEFTOVER_AGE = timedelta(days=1)
+
+
+@op
+def sweep_landing(
+    context: OpExecutionContext,
+    settings: ResourceParam[Settings],
+    landing: ResourceParam[Landing],
+    clock: ResourceParam[Callable[[], datetime]],
+) -> None:
+    """Remove zips and unpacked files that the lake has had for `LANDING_RETENTION_HOURS`."""
+    keep_after = clock() - timedelta(hours=settings.landing_retention_hours)
+    landing.sweep(keep_after)
+    context.log.info(f"Cleared what was last touched before {keep_after:%Y-%m-%d %H:%M} UTC.")
+
+
+@op
+def sweep_lake(
+    context: OpExecutionContext,
+    lake: ResourceParam[Lake],
+    clock: ResourceParam[Callable[[], datetime]],
+) -> None:
+    """Remove the unfinished files of writers that ended before they were done."""
+    removed = lake.sweep(clock() - _LEFTOVER_AGE)
+    context.log.info(f"Removed {removed} unfinished files.")
+
+
+@op(pool=WAREHOUSE_POOL)
+def compact_warehouse(warehouse: ResourceParam[Warehouse]) -> None:
+    """Give back the space of rows that were replaced, where the warehouse does not by itself."""
+    warehouse.compact()
+
+
+@op(pool=WAREHOUSE_POOL)
+def write_dbt_docs(
+    context: OpExecutionContext,
+    settings: ResourceParam[Settings],
+    warehouse: ResourceParam[Warehouse],
+    dbt: DbtCliResource,
+) -> None:
+    """Write the models' documentation as one page, `DATA_DIR/dbt-docs/static_index.html`."""
+    share_with_dbt(settings)
+    folder: Path = settings.data_path / "dbt-docs"
+    with warehouse.exclusive():
+        dbt.cli(["docs", "generate", "--static"], target_path=folder).wait()
+    context.log.info(f"Open {folder / 'static_index.html'}")
+
+
+@job(
+    description=(
+        "Clears the landing area and the lake's unfinished files, compacts the warehouse, and "
+        "writes the models' documentation."
+    )
+)
+def maintenance_job() -> None:
+    """Do all of it; no part waits for another, and one that fails does not stop the rest."""
+    sweep_landing()
+    sweep_lake()
+    compact_warehouse()
+    write_dbt_docs()
