@@ -150,3 +150,32 @@ def dev(host: str, port: int) -> None:
     from amplitude_assets.console import start_dagster
 
     sys.exit(start_dagster(settings, host, port))
+
+
+@cli.command()
+@hour_options
+@click.option("--again", is_flag=True, help="Also the hours that are in bronze already.")
+def backfill(count: int | None, first: datetime | None, last: datetime | None, again: bool) -> None:
+    """Queue a backfill of these hours on a running Dagster, and follow it.
+
+    Interrupting this leaves the backfill running; asking for the same hours later asks for those
+    that are still missing. Exit 0 when every hour is in bronze, 1 when not.
+    """
+    settings = load_settings()
+    hours = asked_hours(settings, count, first, last, datetime.now(UTC))
+    from amplitude_assets.console import backfill_on_terminal
+
+    sys.exit(backfill_on_terminal(settings, hours, again=again))
+
+
+@cli.command()
+def instance() -> None:
+    """Prepare Dagster's instance: its folder, `dagster.yaml`, and the limits of the pools.
+
+    `run` and `dev` do it by themselves; elsewhere it comes before the daemon starts.
+    """
+    settings = load_settings()
+    from amplitude_assets.instance import open_instance
+
+    open_instance(settings).dispose()
+    click.echo(settings.dagster_home_path)

@@ -76,6 +76,26 @@ def print_status(settings: Settings, hours: HourRange) -> None:
         )
 
 
+def backfill_on_terminal(settings: Settings, hours: HourRange, *, again: bool) -> int:
+    """Queue a backfill on a running Dagster and show how far it is; return the exit status."""
+    from amplitude_assets.backfill import RunningDagster, follow, missing_hours
+
+    console = Console(file=sys.stdout, soft_wrap=True, highlight=False)
+    dagster = RunningDagster(settings)
+    wanted = list(hours if again else missing_hours(dagster, hours))
+    if not wanted:
+        console.print(f"{hours}: every hour is in bronze; --again asks for them all the same")
+        return 0
+    backfill = dagster.launch(wanted, title=f"{hours}, {len(wanted):,} hours")
+    console.print(f"{hours}: {len(wanted):,} hours, {dagster.link_to(backfill)}")
+    with _progress_display(console) as progress:
+        ended = follow(dagster, backfill, progress)
+    console.print(f"{ended.done:,} of {len(wanted):,} hours, {ended.status}")
+    if not ended.succeeded:
+        console.print(ended.error or "Ask for the same hours again to load those that are missing.")
+    return 0 if ended.succeeded else 1
+
+
 def serve_emulator(settings: Settings, host: str, port: int) -> None:
     """Serve the emulator until the process is interrupted or terminated."""
     from amplitude_assets.emulator import API_KEY, SECRET_KEY, serve
