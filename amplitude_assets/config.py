@@ -32,6 +32,10 @@ _REGION_ORIGINS: dict[Region, str] = {
     "us": "https://amplitude.com",
     "eu": "https://analytics.eu.amplitude.com",
 }
+_REGION_APPS: dict[Region, str] = {
+    "us": "https://app.amplitude.com",
+    "eu": "https://app.eu.amplitude.com",
+}
 
 
 class SettingsError(ValueError):
@@ -169,6 +173,11 @@ class Settings(BaseSettings):
         """Return the origin of the Export API for the region, or the one that is set."""
         return self.amplitude_base_url or _REGION_ORIGINS[self.amplitude_region]
 
+    @property
+    def app_origin(self) -> str:
+        """Return where people look at the project in Amplitude, by its region."""
+        return _REGION_APPS[self.amplitude_region]
+
     @cached_property
     def data_path(self) -> Path:
         """Return `DATA_DIR` as an absolute path."""
@@ -190,6 +199,13 @@ class Settings(BaseSettings):
         if self.duckdb_path is None:
             return self.data_path / "warehouse.duckdb"
         return self.duckdb_path.expanduser().resolve()
+
+    @property
+    def database(self) -> str:
+        """Return the name of the database that holds the schemas bronze, silver and gold."""
+        if self.warehouse == "snowflake":
+            return self.snowflake_database or "unset"
+        return self.resolved_duckdb_path.stem
 
     @property
     def report_path(self) -> Path:

@@ -47,10 +47,10 @@ def build_definitions(
     models = [dbt_models_asset(settings), with_freshness(overview_report_asset(), BUILT)]
     return Definitions(
         assets=[
-            raw_export_zip_asset(rules),
+            raw_export_zip_asset(rules, settings),
             hourly_json_files_asset(rules),
             s3_event_objects_asset(rules),
-            with_freshness(raw_events_asset(rules), LOADED),
+            with_freshness(raw_events_asset(rules, settings), LOADED),
             *models,
         ],
         asset_checks=[

@@ -22,11 +22,23 @@ from dagster_dbt import (
 )
 from filelock import FileLock
 
+from amplitude_assets.assets.about import OWNERS, tags
 from amplitude_assets.config import Settings, share_with_dbt
 from amplitude_assets.instance import WAREHOUSE_POOL
 from amplitude_assets.progress import ProgressSink, StepProgress
 from amplitude_assets.resources import DBT_PROJECT_DIR, dbt_resource
 from amplitude_assets.warehouse.base import Warehouse
+
+# What building a model again does, by how dbt materialises it.
+_REBUILT = {
+    "view": "A view: nothing is stored, and it always shows what is below it.",
+    "table": "Made anew whenever the models run.",
+    "incremental": (
+        "A run takes in the loads that it has not consumed and rebuilds what they touch; a full "
+        "refresh gives the same rows."
+    ),
+    "seed": "A CSV file in `dbt_project/seeds`, loaded whenever the models run.",
+}
 
 
 def dbt_models_asset(settings: Settings) -> AssetsDefinition:
@@ -81,11 +93,21 @@ class LayerTranslator(DagsterDbtTranslator):
         if node is None or node["resource_type"] not in ("model", "seed"):
             return spec
         layer = node["config"].get("schema") or node["schema"]
+        kind = node["config"]["materialized"]
         return spec.replace_attributes(
             group_name=layer,
-            kinds={"dbt", "view" if node["config"]["materialized"] == "view" else layer},
-            description=node["description"],
+            kinds={"dbt", kind if kind in ("view", "seed") else layer},
+            description="\n\n".join(
+                (node["description"].strip(), _REBUILT[kind], f"It is `{layer}.{node['alias']}`.")
+            ),
+            owners=OWNERS,
+            tags=tags("after_loads", personal_data=_holds_personal_data(layer, node["name"])),
         )
+
+
+def _holds_personal_data(layer: str, model: str) -> bool:
+    """Say whether rows are about single people or events; gold's agg_ and rpt_ are not."""
+    return layer != "gold" or model.startswith(("dim_", "fct_"))
 
 
 def _prepare_manifest(project: DbtProject, settings: Settings) -> None:

@@ -1,6 +1,7 @@
 """What the hourly assets share: hours in, one materialisation an hour out, and partial success."""
 
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypedDict
@@ -16,6 +17,7 @@ from dagster import (
     RetryPolicy,
 )
 
+from amplitude_assets.assets.about import OWNERS, tags
 from amplitude_assets.hours import (
     contiguous_ranges,
     format_hour,
@@ -35,6 +37,8 @@ class HourlyArguments(TypedDict):
     partitions_def: PartitionsDefinition[str]
     backfill_policy: BackfillPolicy
     retry_policy: RetryPolicy
+    owners: Sequence[str]
+    tags: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,8 @@ class HourlyRules:
             "partitions_def": self.partitions,
             "backfill_policy": self.backfill,
             "retry_policy": self.retry,
+            "owners": OWNERS,
+            "tags": tags("hourly", personal_data=True),
         }
 
 
@@ -74,12 +80,16 @@ def step_progress(
 
 @dataclass
 class HourlyOutcome:
-    """The hours of one step that are done, with their figures, and those that failed."""
+    """The hours of one step that are done, with their figures, and those that failed.
+
+    Each hour's figures get `seconds`, an hour's part of the time from here to the step's end.
+    """
 
     context: AssetExecutionContext
     done: dict[datetime, Metadata] = field(default_factory=dict)
     failed: dict[datetime, str] = field(default_factory=dict)
     retryable: bool = True
+    _began: float = field(default_factory=time.monotonic)
 
     def fail(self, hours: Iterable[datetime], reason: str, *, retryable: bool = True) -> None:
         """Record that hours failed, and whether trying the step again could help."""
@@ -91,9 +101,13 @@ class HourlyOutcome:
 
         Raises Failure that names each hour that is missing and why.
         """
+        hours = max(len(self.done) + len(self.failed), 1)
+        seconds = {"seconds": round((time.monotonic() - self._began) / hours, 3)}
         if not self.failed:
             for hour, metadata in self.done.items():
-                self.context.add_asset_metadata(metadata, partition_key=partition_of_hour(hour))
+                self.context.add_asset_metadata(
+                    {**metadata, **seconds}, partition_key=partition_of_hour(hour)
+                )
             return MaterializeResult()
         # An exception drops the step's own events, so the finished hours are told one by one.
         for hour, metadata in sorted(self.done.items()):
@@ -102,7 +116,7 @@ class HourlyOutcome:
                     AssetMaterialization(
                         asset_key=self.context.asset_key,
                         partition=partition_of_hour(hour),
-                        metadata=metadata,
+                        metadata={**metadata, **seconds},
                     )
                 )
         raise Failure(

@@ -2,7 +2,14 @@
 
 import os
 
-from dagster import AssetExecutionContext, AssetsDefinition, MaterializeResult, ResourceParam, asset
+from dagster import (
+    AssetExecutionContext,
+    AssetsDefinition,
+    MaterializeResult,
+    MetadataValue,
+    ResourceParam,
+    asset,
+)
 
 from amplitude_assets.assets.hourly import (
     HourlyOutcome,
@@ -13,6 +20,7 @@ from amplitude_assets.assets.hourly import (
 )
 from amplitude_assets.export.archive import HourFiles
 from amplitude_assets.export.landing import Landing
+from amplitude_assets.export.preview import preview_of
 from amplitude_assets.progress import ProgressSink
 
 
@@ -42,7 +50,7 @@ def hourly_json_files_asset(rules: HourlyRules) -> AssetsDefinition:
         told = step_progress(context, progress, len(hours), units="lines")
         for hour, unpacked in landing.unpack(hours, workers=os.cpu_count() or 1):
             if isinstance(unpacked, HourFiles):
-                outcome.done[hour] = _metadata(unpacked)
+                outcome.done[hour] = _metadata(landing, unpacked)
                 told.add(1, unpacked.lines)
             else:
                 outcome.fail([hour], unpacked.message)
@@ -52,11 +60,13 @@ def hourly_json_files_asset(rules: HourlyRules) -> AssetsDefinition:
     return hourly_json_files
 
 
-def _metadata(files: HourFiles) -> Metadata:
+def _metadata(landing: Landing, files: HourFiles) -> Metadata:
+    folder = landing.hour_folder(files.hour)
     return {
         "dagster/partition_row_count": files.lines,
         "status": files.status,
         "files": len(files.files),
         "bytes": files.bytes,
         "rejected_lines": files.rejected_lines,
+        "first_events": MetadataValue.md(preview_of([folder / file.name for file in files.files])),
     }

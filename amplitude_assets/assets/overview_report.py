@@ -40,7 +40,7 @@ def overview_report_asset() -> AssetsDefinition:
         group_name="report",
         kinds={"python", "plotly"},
         owners=OWNERS,
-        tags=tags("after_the_models", personal_data=False),
+        tags=tags("after_loads", personal_data=False),
         pool=WAREHOUSE_POOL,
         code_version="1",
     )

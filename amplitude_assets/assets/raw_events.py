@@ -8,6 +8,8 @@ from dagster import (
     AssetsDefinition,
     MaterializeResult,
     ResourceParam,
+    TableColumn,
+    TableSchema,
     asset,
 )
 
@@ -26,15 +28,31 @@ from amplitude_assets.lake.store import Lake, LakeError
 from amplitude_assets.progress import ProgressSink
 from amplitude_assets.warehouse.base import LedgerRow, Warehouse, WarehouseError
 
+_COLUMNS = TableSchema(
+    columns=[
+        TableColumn("project_id", "bigint", "The Amplitude project that was exported."),
+        TableColumn("export_hour", "timestamp", "The UTC hour in which Amplitude took it in."),
+        TableColumn("source_object", "varchar", "The lake object that holds the line."),
+        TableColumn("source_line", "bigint", "The number of the line in that object, from 1."),
+        TableColumn("load_id", "varchar", "The load that wrote the row."),
+        TableColumn("loaded_at", "timestamp", "When that load wrote it, UTC."),
+        TableColumn("event", "json", "The line, as received (VARIANT on Snowflake)."),
+    ]
+)
 
-def raw_events_asset(rules: HourlyRules) -> AssetsDefinition:
+
+def raw_events_asset(rules: HourlyRules, settings: Settings) -> AssetsDefinition:
     """Return the asset under the rules that all hourly assets share."""
 
     @asset(
         key=AssetKey(["bronze", "raw_events"]),
         deps=["s3_event_objects"],
         group_name="bronze",
-        kinds={"table", "bronze"},
+        kinds={settings.warehouse, "table", "bronze"},
+        metadata={
+            "dagster/column_schema": _COLUMNS,
+            "dagster/table_name": f"{settings.database}.bronze.raw_events",
+        },
         pool=WAREHOUSE_POOL,
         code_version="1",
         **rules.arguments(),

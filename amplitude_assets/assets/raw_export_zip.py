@@ -7,6 +7,7 @@ from dagster import (
     AssetExecutionContext,
     AssetsDefinition,
     MaterializeResult,
+    MetadataValue,
     ResourceParam,
     asset,
 )
@@ -28,12 +29,13 @@ from amplitude_assets.instance import AMPLITUDE_POOL
 from amplitude_assets.progress import ProgressSink
 
 
-def raw_export_zip_asset(rules: HourlyRules) -> AssetsDefinition:
+def raw_export_zip_asset(rules: HourlyRules, settings: Settings) -> AssetsDefinition:
     """Return the asset under the rules that all hourly assets share."""
 
     @asset(
         group_name="export",
         kinds={"python", "file"},
+        metadata=_links(settings),
         pool=AMPLITUDE_POOL,
         code_version="1",
         **rules.arguments(),
@@ -90,6 +92,13 @@ def _leave_out_unready(
     delay = settings.amplitude_export_delay_hours
     unready = [hour for hour in hours if not is_exportable(hour, now, delay)]
     outcome.fail(unready, f"not exportable before it has been over for {delay} full hours")
+
+
+def _links(settings: Settings) -> dict[str, MetadataValue]:
+    links = {"documentation": "https://amplitude.com/docs/apis/analytics/export"}
+    if not settings.uses_emulator:
+        links["amplitude"] = settings.app_origin
+    return {name: MetadataValue.url(url) for name, url in links.items()}
 
 
 def _metadata(delivery: DeliveryRecord) -> Metadata:
