@@ -7,11 +7,14 @@
     )
 {%- endmacro %}
 
-{# A fixed-length key over several columns, the same on every engine. A NULL counts as a value. #}
+{#
+    A fixed-length key over several columns, the same on every engine. A NULL counts as a value, written
+    as backslash and N; in text, Snowflake takes a single backslash away.
+#}
 {% macro surrogate_key(columns) -%}
     md5(
         {%- for column in columns %}
-        coalesce(cast({{ column }} as varchar), '\N'){{ " || '|' ||" if not loop.last }}
+        coalesce(cast({{ column }} as varchar), '{{ "\\\\" if target.type == "snowflake" else "\\" }}N'){{ " || '|' ||" if not loop.last }}
         {%- endfor %}
     )
 {%- endmacro %}
