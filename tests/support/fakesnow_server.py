@@ -9,6 +9,8 @@ It adds:
   which Snowflake skips a file that a table has had already, until the table is truncated;
 - SELECT and LIST on such a stage;
 - temporary tables in a schema (they are plain tables here);
+- FLATTEN of objects whose keys have a `$` or a dot in them, and functions such as IS_OBJECT;
+- sums of exact numbers (it makes them floats), and times that are NULL (it sends 1970);
 - statements about accounts (roles, grants, warehouses, sessions) as no-ops, kept for tests;
 - text with a `$` in it, which fakesnow takes for a session variable;
 - an SQL error where fakesnow fails inside, since the connector repeats an HTTP error for minutes.
@@ -23,9 +25,11 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import wraps
+from string import Template
 from typing import Any
 from unittest.mock import patch
 from urllib.parse import urlsplit
@@ -34,6 +38,7 @@ import fakesnow.server
 import pyarrow as pa
 import uvicorn
 from botocore.exceptions import ClientError
+from fakesnow import arrow, macros, transforms
 from fakesnow.cursor import FakeSnowflakeCursor
 from fakesnow.instance import FakeSnow
 from fakesnow.transforms import stage as stages
@@ -66,10 +71,21 @@ _LIST = re.compile(r"\s*(?:list|ls)\s+@(?P<stage>[\w.]+)/?(?P<path>\S*)\s*;?\s*$
 _STAGED = "FS_STAGED_LINES"
 # Functions of Snowflake on semi-structured values that fakesnow leaves as they are.
 _FUNCTIONS = (
-    "is_object(v) as coalesce(json_type(v) = 'OBJECT', false)",
-    "to_array(v) as case when json_type(v) = 'ARRAY' then v else json_array(v) end",
+    "is_object(v) as json_type(v) = 'OBJECT'",
+    "is_array(v) as json_type(v) = 'ARRAY'",
+    "is_boolean(v) as json_type(v) = 'BOOLEAN'",
+    "is_varchar(v) as json_type(v) = 'VARCHAR'",
+    "is_null_value(v) as json_type(v) = 'NULL'",
+    "fs_to_array(v) as case when json_type(v) = 'ARRAY' then v else json_array(v) end",
     # Snowflake keeps the keys of an object sorted.
     "to_json(v) as cast(cast(cast(v as variant) as json) as varchar)",
+)
+# Its FLATTEN takes a key for a path, so `$price` and `a.b` fail, and fails on what is no container.
+_FLATTEN = Template(
+    macros.FS_FLATTEN.template.replace(
+        "TO_JSON(input) -> x",
+        "json_extract(TO_JSON(input), '/' || replace(replace(x, '~', '~0'), '/', '~1'))",
+    ).replace("CAST(TO_JSON(input) AS JSON[])", "TRY_CAST(TO_JSON(input) AS JSON[])")
 )
 
 
@@ -106,8 +122,14 @@ def fake_snowflake(s3: Any) -> Iterator[FakeSnowflake]:
     """Run the server on a free port, empty; `s3` is the boto3 client its stages are read with."""
     running = FakeSnowflake(s3)
     logging.getLogger("fakesnow.server").setLevel(logging.CRITICAL)
+    database = FakeSnow()
     with (
-        patch.object(fakesnow.server, "shared_fs", FakeSnow()),
+        closing(database.duck_conn),
+        patch.object(fakesnow.server, "shared_fs", database),
+        patch.object(macros, "FS_FLATTEN", _FLATTEN),
+        patch.object(transforms, "numeric_agg_implicit_cast", lambda expression: expression),
+        patch.object(arrow, "timestamp_to_sf_struct", _with_nulls(arrow.timestamp_to_sf_struct)),
+        patch.dict(fakesnow.server.sessions, clear=True),
         patch.object(FakeSnowflakeCursor, "execute", _executing(running)),
         patch.object(FakeSnowflakeCursor, "_describe_last_sql", _describing()),
         patch.object(Variables, "inline_variables", _inlining()),
@@ -139,46 +161,73 @@ def _executing(running: FakeSnowflake) -> Any:
     @wraps(original)
     def execute(cursor: Any, command: str, params: Any = None, *args: Any, **kwargs: Any) -> Any:
         running.statements.append(command)
-        if not hasattr(cursor._conn, "has_functions"):
-            cursor._conn.has_functions = True
-            for function in _FUNCTIONS:
-                cursor._duck_conn.execute(f"create or replace temp macro {function}")
-        if emptied := _EMPTIED.match(command):
-            running.loaded.pop(emptied[1].lower(), None)
-        try:
-            if _ACCOUNT.match(command):
-                running.account_statements.append(command)
-                command = "select 'Statement executed successfully.' as status"
-            elif copy := _COPY.match(command):
-                return _copy(running, cursor, copy, original)
-            elif listed := _LIST.match(command):
-                command = _list(running, cursor, listed)
-            elif staged := _FROM_STAGE.match(command):
-                bucket, prefix = _place(cursor, staged["stage"])
-                keys = [entry["Key"] for entry in running.keys(bucket, prefix + staged["path"])]
-                _register(running, cursor, bucket, keys)
-                command = f"select {_values(staged['values'])} from {_STAGED}"
-            return original(cursor, _TEMPORARY.sub(r"\1 \2", command), params, *args, **kwargs)
-        except Error:
-            raise
-        except Exception as error:
-            raise ProgrammingError(msg=f"{type(error).__name__}: {error}", errno=1003) from error
+        with _sql_errors():
+            _add_functions(cursor)
+            if copy := _COPY.match(command):
+                return original(cursor, _copy(running, cursor, copy))
+            return original(cursor, _rewritten(running, cursor, command), params, *args, **kwargs)
 
     return execute
+
+
+def _rewritten(running: FakeSnowflake, cursor: Any, command: str) -> str:
+    """Return a statement as fakesnow can run it."""
+    if emptied := _EMPTIED.match(command):
+        running.loaded.pop(emptied[1].lower(), None)
+    if _ACCOUNT.match(command):
+        running.account_statements.append(command)
+        return "select 'Statement executed successfully.' as status"
+    if listed := _LIST.match(command):
+        return _list(running, cursor, listed)
+    if staged := _FROM_STAGE.match(command):
+        bucket, prefix = _place(cursor, staged["stage"])
+        keys = [entry["Key"] for entry in running.keys(bucket, prefix + staged["path"])]
+        _register(running, cursor, bucket, keys)
+        return f"select {_values(staged['values'])} from {_STAGED}"
+    # DuckDB has a function of that name, for another thing.
+    command = re.sub(r"\bto_array\(", "fs_to_array(", command)
+    return _TEMPORARY.sub(r"\1 \2", command)
+
+
+def _add_functions(cursor: Any) -> None:
+    if not hasattr(cursor._conn, "has_functions"):
+        cursor._conn.has_functions = True
+        for function in _FUNCTIONS:
+            cursor._duck_conn.execute(f"create or replace temp macro {function}")
+
+
+@contextmanager
+def _sql_errors() -> Iterator[None]:
+    """Turn what fails inside of fakesnow into an SQL error."""
+    try:
+        yield
+    except Error:
+        raise
+    except Exception as error:
+        raise ProgrammingError(msg=f"{type(error).__name__}: {error}", errno=1003) from error
 
 
 def _describing() -> Any:
     original = FakeSnowflakeCursor._describe_last_sql
 
     def describe(cursor: Any) -> Any:
-        try:
+        with _sql_errors():
             return original(cursor)
-        except Error:
-            raise
-        except Exception as error:
-            raise ProgrammingError(msg=f"{type(error).__name__}: {error}", errno=1003) from error
 
     return describe
+
+
+def _with_nulls(original: Any) -> Any:
+    """Let times that are NULL be NULL on the wire; fakesnow sends them as 1970."""
+
+    def convert(times: pa.ChunkedArray) -> pa.Array:
+        whole = times.combine_chunks()
+        filled = original(whole.fill_null(datetime(1970, 1, 1)))
+        fields = list(filled.type)
+        values = [filled.field(place) for place in range(len(fields))]
+        return pa.StructArray.from_arrays(values, fields=fields, mask=whole.is_null())
+
+    return convert
 
 
 def _inlining() -> Any:
@@ -194,7 +243,8 @@ def _inlining() -> Any:
     return inline_variables
 
 
-def _copy(running: FakeSnowflake, cursor: Any, copy: re.Match[str], execute: Any) -> Any:
+def _copy(running: FakeSnowflake, cursor: Any, copy: re.Match[str]) -> str:
+    """Return the insert that a COPY is, of the files that its table has not had."""
     bucket, prefix = _place(cursor, copy["stage"])
     named = re.search(r"\bfiles\s*=\s*\(([^)]*)\)", copy["options"], re.IGNORECASE)
     keys = (
@@ -211,10 +261,9 @@ def _copy(running: FakeSnowflake, cursor: Any, copy: re.Match[str], execute: Any
             new.append(key)
             history.add(version)
     _register(running, cursor, bucket, new)
-    return execute(
-        cursor,
+    return (
         f"insert into {copy['table']} ({copy['columns']}) "
-        f"select {_values(copy['values'])} from {_STAGED}",
+        f"select {_values(copy['values'])} from {_STAGED}"
     )
 
 

@@ -1,77 +1,129 @@
-"""Settings for a Snowflake: the fake one over HTTP, or a live account where one is configured."""
+"""A Snowflake for tests: the fake one over HTTP, or a live account where one is configured."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from dagster_aws.s3 import S3Resource
 
 from amplitude_assets.config import Settings
-from amplitude_assets.snowflake_access import snowflake_connections
+from amplitude_assets.lake.store import Lake
+from amplitude_assets.resources import open_lake
+from amplitude_assets.snowflake_access import open_snowflake, snowflake_connections
+from amplitude_assets.warehouse.snowflake import SnowflakeWarehouse
 from tests.support.fakesnow_server import FakeSnowflake, fake_snowflake
-from tests.support.s3 import BUCKET, S3Server, s3_server
+from tests.support.s3 import BUCKET, ENVIRONMENT, S3Server, s3_server
 
-DATABASE = "AMPLITUDE_TEST"
+_NEEDED = ("ACCOUNT", "USER", "ROLE", "WAREHOUSE", "DATABASE")
+
+
+@dataclass(frozen=True)
+class SnowflakeUnderTest:
+    """A Snowflake and the lake it reads. `double` is what passed through, if it is the fake one."""
+
+    settings: Settings
+    environment: Mapping[str, str]
+    s3: S3Resource
+    double: "Double | None" = None
+
+    @property
+    def lake(self) -> Lake:
+        """Return the lake that the stage is over."""
+        return open_lake(self.settings, self.s3)
+
+    def warehouse(self, run_id: str = "") -> SnowflakeWarehouse:
+        """Return the warehouse, as the pipeline opens it."""
+        return open_snowflake(self.settings, run_id)
+
+    def empty(self) -> None:
+        """Drop every table and view of the three schemas, and every object of the lake."""
+        with snowflake_connections(self.settings)() as connection:
+            found = connection.cursor().execute(
+                "select table_schema, table_name, table_type from information_schema.tables "
+                "where lower(table_schema) in ('bronze', 'silver', 'gold')"
+            )
+            for schema, name, kind in found.fetchall() if found else []:
+                word = "view" if "VIEW" in kind else "table"
+                connection.cursor().execute(f'drop {word} if exists {schema}."{name}"')
+        for key in list(self.lake.list_keys("")):
+            self.lake.delete(key)
+        if self.double is not None:
+            self.double.forget()
 
 
 @dataclass(frozen=True)
 class Double:
-    """A Snowflake and an S3 that stand in for the real ones, and the settings for both."""
+    """The fake Snowflake and the fake S3."""
 
     snowflake: FakeSnowflake
     s3: S3Server
-    settings: Settings
 
-    def reset(self) -> None:
-        """Forget every table, every object and every statement."""
-        with snowflake_connections(self.settings)() as connection:
-            for schema in ("bronze", "silver", "gold"):
-                connection.cursor().execute(f"drop schema if exists {schema} cascade")
-            connection.cursor().execute("create schema bronze")
-            connection.cursor().execute(
-                f"create or replace stage bronze.lake url = '{self.settings.lake_url}/'"
-            )
-        client = self.s3.resource.get_client()
-        for key in self.s3.keys():
-            client.delete_object(Bucket=BUCKET, Key=key)
+    def forget(self) -> None:
+        """Forget the statements that passed, and what was copied."""
         self.snowflake.statements.clear()
         self.snowflake.account_statements.clear()
         self.snowflake.loaded.clear()
 
 
-def variables_of(settings: Settings) -> dict[str, str]:
-    """Return the settings of a Snowflake as the environment has them, for dbt."""
-    names = ("account", "user", "private_key_path", "role", "warehouse", "database")
-    values = {
-        f"SNOWFLAKE_{name.upper()}": getattr(settings, f"snowflake_{name}")
-        for name in (*names, "host", "port", "protocol", "stage")
-    }
-    text = {name: str(value) for name, value in values.items() if value is not None}
-    return {"WAREHOUSE": "snowflake", **text}
-
-
 @contextmanager
-def snowflake_double(folder: Path) -> Iterator[Double]:
-    """Run both servers, with a stage over an empty lake."""
+def fake(folder: Path) -> Iterator[SnowflakeUnderTest]:
+    """Run both fakes, with a stage over an empty lake; `folder` takes the key."""
     with s3_server() as s3, fake_snowflake(s3.resource.get_client()) as snowflake:
-        settings = Settings(
-            lake_url=f"s3://{BUCKET}/some/prefix",
-            warehouse="snowflake",
-            snowflake_account="fakesnow",
-            snowflake_user="loader",
-            snowflake_private_key_path=write_key(folder / "rsa_key.p8"),
-            snowflake_role="loader",
-            snowflake_warehouse="load_wh",
-            snowflake_database=DATABASE,
-            snowflake_host="127.0.0.1",
-            snowflake_port=snowflake.port,
-            snowflake_protocol="http",
-        )
-        double = Double(snowflake, s3, settings)
-        double.reset()
-        yield double
+        environment = {
+            "WAREHOUSE": "snowflake",
+            "LAKE_URL": f"s3://{BUCKET}/some/prefix",
+            "SNOWFLAKE_ACCOUNT": "fakesnow",
+            "SNOWFLAKE_USER": "loader",
+            "SNOWFLAKE_PRIVATE_KEY_PATH": str(write_key(folder / "rsa_key.p8")),
+            "SNOWFLAKE_ROLE": "loader",
+            "SNOWFLAKE_WAREHOUSE": "load_wh",
+            "SNOWFLAKE_DATABASE": "AMPLITUDE_TEST",
+            "SNOWFLAKE_HOST": "127.0.0.1",
+            "SNOWFLAKE_PORT": str(snowflake.port),
+            "SNOWFLAKE_PROTOCOL": "http",
+            "AWS_ENDPOINT_URL_S3": s3.endpoint_url,
+            **ENVIRONMENT,
+        }
+        settings = _settings(environment)
+        with snowflake_connections(settings)() as connection:
+            connection.cursor().execute("create schema bronze")
+            connection.cursor().execute(f"create stage bronze.lake url = '{settings.lake_url}/'")
+        yield SnowflakeUnderTest(settings, environment, s3.resource, Double(snowflake, s3))
+
+
+def live() -> SnowflakeUnderTest | str:
+    """Return the account that the environment names, or why there is none to test on.
+
+    The tests drop tables and delete objects, so they want a database and a lake of their own.
+    """
+    names = [f"SNOWFLAKE_{name}" for name in _NEEDED] + ["LAKE_URL"]
+    missing = [name for name in names if not os.environ.get(name)]
+    if missing:
+        return f"no live Snowflake account is configured: {', '.join(missing)} not set"
+    if not os.environ["SNOWFLAKE_DATABASE"].upper().endswith("_TEST"):
+        return "these tests drop tables: SNOWFLAKE_DATABASE has to be one whose name ends in _TEST"
+    if not os.environ["LAKE_URL"].rstrip("/").endswith("test"):
+        return "these tests delete objects: LAKE_URL has to be one whose prefix ends in test"
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if name.startswith(("SNOWFLAKE_", "AWS_")) or name == "LAKE_URL"
+    }
+    environment["WAREHOUSE"] = "snowflake"
+    return SnowflakeUnderTest(_settings(environment), environment, S3Resource())
+
+
+def _settings(environment: Mapping[str, str]) -> Settings:
+    known = {
+        name.lower(): value
+        for name, value in environment.items()
+        if name.lower() in Settings.model_fields
+    }
+    return Settings.model_validate(known)
 
 
 def write_key(path: Path, passphrase: bytes | None = None) -> Path:
