@@ -1,0 +1,2 @@
+-- The lake is somewhere else now.
+alter stage {stage} set url = {location};

@@ -1,0 +1,20 @@
+-- Everything but the data. What is not there is passed over.
+drop stage if exists {stage};
+
+drop storage integration if exists {integration};
+
+drop user if exists {user};
+
+drop role if exists {role};
+
+drop role if exists {loader};
+
+drop role if exists {transformer};
+
+drop role if exists {reader};
+
+drop warehouse if exists {warehouse};
+
+drop warehouse if exists {reader_warehouse};
+
+drop resource monitor if exists {monitor};
