@@ -47,6 +47,13 @@
     {%- endif -%}
 {%- endmacro %}
 
+{# How many weeks (WEEK_START) or months begin after one date and up to another. #}
+{% macro periods_between(period, first, last) -%}
+    {%- if period == 'week' -%} cast(({{ week_of(last) }} - {{ week_of(first) }}) / 7 as bigint)
+    {%- else -%} {{ dbt.datediff(first, last, period) }}
+    {%- endif -%}
+{%- endmacro %}
+
 {#
     The number of a user's 24-hour day in which something happens, counted from the day of their start,
     which is 0. Both times count as the hour that they are in, as in Amplitude.

@@ -25,6 +25,13 @@ class Path:
     user_key: str
     reached_at: tuple[datetime, ...]
 
+    def seconds_to(self, step: int) -> float | None:
+        """Return the time that a step took since the one before, None for the first step."""
+        if step == 1:
+            return None
+        seconds = (self.reached_at[step - 1] - self.reached_at[step - 2]).total_seconds()
+        return max(seconds, 0.0)
+
     @property
     def is_converted(self) -> bool:
         """Say whether the path reached the last step."""
@@ -86,18 +93,30 @@ def funnel_users(all_paths: Iterable[Path]) -> list[tuple[object, ...]]:
     ]
 
 
+def reached_steps(all_paths: Iterable[Path]) -> list[tuple[object, ...]]:
+    """Return `fct_funnel_steps`."""
+    return [
+        (
+            path.funnel.name,
+            path.user_key,
+            step,
+            path.funnel.event_types[step - 1],
+            path.reached_at[step - 1],
+            path.seconds_to(step),
+        )
+        for path in all_paths
+        for step in range(1, len(path.reached_at) + 1)
+    ]
+
+
 def funnel_steps(all_paths: list[Path], settings: Settings) -> list[tuple[object, ...]]:
     """Return `agg_funnel`: users by the step they reached, and how long the step before took."""
     rows: list[tuple[object, ...]] = []
     for funnel in settings.funnels:
         own = [path for path in all_paths if path.funnel is funnel]
         for step, event_type in enumerate(funnel.event_types, start=1):
-            there = [path.reached_at for path in own if len(path.reached_at) >= step]
-            seconds = [
-                max((reached[step - 1] - reached[step - 2]).total_seconds(), 0.0)
-                for reached in there
-                if step > 1
-            ]
+            there = [path for path in own if len(path.reached_at) >= step]
+            seconds = [s for path in there if (s := path.seconds_to(step)) is not None]
             rows.append(
                 (
                     funnel.name,

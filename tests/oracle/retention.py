@@ -7,12 +7,13 @@ Definitions: https://amplitude.com/docs/analytics/charts/retention-analysis/rete
 from collections import defaultdict
 from datetime import date, datetime, timedelta
 
-from tests.oracle.calendar import DAY
+from tests.oracle.calendar import DAY, next_period, period_start, periods
 from tests.oracle.events import Event, Log, local_date
 from tests.oracle.settings import Settings
 
 HOUR = timedelta(hours=1)
 CLOCKS = ("calendar", "24h")
+LENGTHS = {"week": 7, "month": 30}
 
 
 def hour_of(time: datetime) -> datetime:
@@ -81,3 +82,56 @@ def _is_complete(
     if clock == "24h":
         return unit_is_over(log.end, max(new_at[user] for user in cohort), n)
     return log.end is not None and local_date(log.end, settings) > cohort_date + n * DAY
+
+
+def retention_by_period(
+    log: Log, new_at: dict[str, datetime], settings: Settings
+) -> list[tuple[object, ...]]:
+    """Return `agg_retention_by_period`: the same for weeks and months.
+
+    By the rolling clock a week is 7 days and a month 30, in days from a user's first; by the
+    calendar clock they are those of the project.
+    """
+    first_days = {user: local_date(time, settings) for user, time in new_at.items()}
+    rows: list[tuple[object, ...]] = []
+    for period in LENGTHS:
+        cohorts: defaultdict[date, list[str]] = defaultdict(list)
+        for user, day in first_days.items():
+            cohorts[period_start(day, period, settings.week_start)].append(user)
+        returns = _periods_of_return(log.events, first_days, period, settings)
+        for start, cohort in cohorts.items():
+            last_day = max(first_days[user] for user in cohort)
+            for n in range(settings.retention_periods + 1):
+                ends = _ends_of_period(start, last_day, period, n)
+                for clock, units in returns.items():
+                    on = sum(1 for user in cohort if n in units[user])
+                    after = sum(1 for user in cohort if any(unit >= n for unit in units[user]))
+                    is_over = log.end is not None and ends[clock] <= local_date(log.end, settings)
+                    for mode, users in (("on", on), ("on_or_after", after)):
+                        rows.append((period, start, clock, mode, n, len(cohort), users, is_over))
+    return rows
+
+
+def _periods_of_return(
+    events: list[Event], first_days: dict[str, date], period: str, settings: Settings
+) -> dict[str, defaultdict[str, set[int]]]:
+    """Return, by the clock, the numbers of the periods after each user's start with an event."""
+    calendar: defaultdict[str, set[int]] = defaultdict(set)
+    rolling: defaultdict[str, set[int]] = defaultdict(set)
+    for event in events:
+        if event.is_active:
+            first = first_days[event.user_key]
+            begun = periods(
+                period_start(first, period, settings.week_start), event.event_date, period
+            )
+            calendar[event.user_key].add(len(list(begun)) - 1)
+            rolling[event.user_key].add((event.event_date - first).days // LENGTHS[period])
+    return {"calendar": calendar, "rolling": rolling}
+
+
+def _ends_of_period(start: date, last_day: date, period: str, n: int) -> dict[str, date]:
+    """Return, by the clock, the day on which period n is over for the last of a cohort too."""
+    calendar = start
+    for _ in range(n + 1):
+        calendar = next_period(calendar, period)
+    return {"calendar": calendar, "rolling": last_day + LENGTHS[period] * (n + 1) * DAY}

@@ -32,6 +32,7 @@ class Settings:
     inactive_event_types: frozenset[str] = frozenset()
     funnels: tuple[Funnel, ...] = ()
     retention_days: int = 30
+    retention_periods: int = 12
 
     @property
     def zone(self) -> ZoneInfo:

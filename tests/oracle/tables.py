@@ -28,6 +28,10 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "cohort_date", "clock", "mode", "day_number", "cohort_users", "returned_users",
         "is_complete",
     ),
+    "agg_retention_by_period": (
+        "period", "cohort_start", "clock", "mode", "period_number", "cohort_users",
+        "returned_users", "is_complete",
+    ),
     "agg_stickiness": (
         "period", "period_start", "active_days", "users", "share", "cumulative_share",
     ),
@@ -36,6 +40,9 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "dormant_users",
     ),
     "fct_funnel": ("funnel", "user_key", "started_at", "furthest_step", "converted_at"),
+    "fct_funnel_steps": (
+        "funnel", "user_key", "step", "event_type", "reached_at", "seconds_from_previous",
+    ),
     "agg_funnel": (
         "funnel", "step", "event_type", "users", "conversion_from_start",
         "median_seconds_from_previous",
@@ -76,9 +83,11 @@ def gold_tables(
         "agg_active_users_daily": people.active_users_daily(log.events, settings),
         "agg_event_daily": people.event_daily(log.events),
         "agg_retention": retention.retention(log, new_at, settings),
+        "agg_retention_by_period": retention.retention_by_period(log, new_at, settings),
         "agg_stickiness": habits.stickiness(active_dates, settings),
         "agg_lifecycle": habits.lifecycle(active_dates, settings),
         "fct_funnel": funnels.funnel_users(all_paths),
+        "fct_funnel_steps": funnels.reached_steps(all_paths),
         "agg_funnel": funnels.funnel_steps(all_paths, settings),
         "fct_revenue": [tuple(vars(sale).values()) for sale in all_revenue],
         "agg_ltv": revenue.lifetime_value(log, new_at, all_revenue, settings),

@@ -222,3 +222,19 @@ def test_merges_are_followed_to_the_end_and_circles_are_not() -> None:
     lines = [line(person, "A", "2026-03-01 10:00:00") for person in range(1, 7)]
     users = {row["user_key"] for row in table("dim_users", lines, merges=merges)}
     assert users == {"1-3", "1-4", "1-5", "1-6"}
+
+
+def test_a_week_and_a_month_are_rolling_or_those_of_the_calendar() -> None:
+    lines = [
+        line(2, "A", "2021-12-01 12:00:00"),
+        line(2, "A", "2021-12-06 12:00:00"),
+        line(3, "A", "2021-12-06 12:00:00"),
+        line(3, "A", "2021-12-12 12:00:00"),
+    ]
+    rows = table("agg_retention_by_period", lines, Settings(retention_periods=1))
+    came_back = {
+        (row["period"], row["cohort_start"], row["clock"])
+        for row in rows
+        if row["mode"] == "on" and row["period_number"] == 1 and row["returned_users"]
+    }
+    assert came_back == {("week", date(2021, 11, 29), "calendar")}

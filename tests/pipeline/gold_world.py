@@ -242,6 +242,7 @@ def _tell_stories(writer: _Writer) -> None:
     writer.write(9_020, "Push Received", noon - 20 * DAY)
     writer.write(9_020, "Page Viewed", noon)
     writer.write(9_021, "Push Received", datetime(2026, 1, 2))
+    writer.write(9_022, "Push Received", datetime(2027, 5, 20), uploaded=noon)
 
     # The future, and events without what others have.
     writer.write(9_030, "Page Viewed", datetime(2027, 5, 5, 23, 30), uploaded=noon, session_id=80)
