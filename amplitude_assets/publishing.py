@@ -1,0 +1,71 @@
+"""From the landing area to the lake: hours as files become hours as objects, side by side.
+
+It stands above both and knows nothing of Dagster, so a script can bring hours to a lake as the
+asset does.
+"""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from pathlib import Path
+
+from amplitude_assets.export.archive import HourFile, HourFiles
+from amplitude_assets.export.errors import LandingError
+from amplitude_assets.export.landing import Landing
+from amplitude_assets.lake.layout import event_key, rejected_key
+from amplitude_assets.lake.manifest import LakeObject, Manifest
+from amplitude_assets.lake.publish import Published, publish_hour
+from amplitude_assets.lake.store import Lake, LakeError
+
+_HOURS_AT_ONCE = 8
+
+
+def publish_all(
+    landing: Landing, lake: Lake, hours: Sequence[datetime]
+) -> Iterator[tuple[datetime, Published | str]]:
+    """Publish unpacked hours, and yield each with what was done or why it failed, in order."""
+
+    def publish(hour: datetime) -> Published | str:
+        try:
+            files = landing.files_of(hour)
+            return publish_hour(lake, _manifest(files), _sources(landing, files))
+        except LandingError as error:
+            return error.message
+        except LakeError as error:
+            return str(error)
+
+    with ThreadPoolExecutor(_HOURS_AT_ONCE, thread_name_prefix="lake-writer") as pool:
+        yield from zip(hours, pool.map(publish, hours), strict=True)
+
+
+def _manifest(files: HourFiles) -> Manifest:
+    return Manifest(
+        project_id=files.project_id,
+        export_hour=files.hour,
+        status=files.status,
+        objects=tuple(_object(files, file) for file in files.files),
+        rejected=_object(files, files.rejected_file) if files.rejected_file else None,
+        bytes=files.bytes,
+        lines=files.lines,
+        rejected_lines=files.rejected_lines,
+        digest=files.digest,
+        fetched_at=files.fetched_at,
+    )
+
+
+def _object(files: HourFiles, file: HourFile) -> LakeObject:
+    key = rejected_key if file == files.rejected_file else event_key
+    return LakeObject(
+        key=key(files.project_id, files.hour, file.sha256),
+        member=file.member,
+        bytes=file.bytes,
+        lines=file.lines,
+        sha256=file.sha256,
+    )
+
+
+def _sources(landing: Landing, files: HourFiles) -> list[tuple[LakeObject, Path]]:
+    """Pair every object of an hour with the file that its bytes are in."""
+    folder = landing.hour_folder(files.hour)
+    every = [*files.files, *([files.rejected_file] if files.rejected_file else [])]
+    return [(_object(files, file), folder / file.name) for file in every]
