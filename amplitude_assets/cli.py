@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 import click
 
+from amplitude_assets import cli_setup
 from amplitude_assets.config import Settings, SettingsError, load_settings
 from amplitude_assets.hours import (
     HOUR,
@@ -26,6 +27,9 @@ _DEFAULT_LAST = 72
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def cli() -> None:
     """Every Amplitude event, hour by hour, from the Export API to gold tables."""
+
+
+cli_setup.register(cli)
 
 
 def main() -> None:

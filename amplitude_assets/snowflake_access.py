@@ -7,6 +7,7 @@ its configuration.
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from amplitude_assets.config import Settings, SettingsError
@@ -61,27 +62,68 @@ def stage_of(settings: Settings) -> str:
         raise SettingsError(f"SNOWFLAKE_STAGE: {error}") from None
 
 
-def snowflake_connections(
-    settings: Settings, *, role: str | None = None, in_database: bool = True
-) -> Connect:
-    """Return what opens connections as the settings say, or with another role.
+def snowflake_connections(settings: Settings) -> Connect:
+    """Return what opens connections as the pipeline: its user, role, warehouse and database."""
+    return _connections(
+        settings,
+        **_pipeline_identity(settings),
+        user=settings.snowflake_user,
+        role=settings.snowflake_role,
+        database=settings.snowflake_database,
+        warehouse=settings.snowflake_warehouse,
+    )
 
-    Without `in_database`, the session has neither database nor warehouse: for making them.
-    """
+
+def admin_connections(settings: Settings, user: str, key: Path | None) -> Connect:
+    """Return what opens connections as an administrator, by a key or else by the browser."""
+    identity: dict[str, Any] = (
+        {"private_key_path": str(key.expanduser())} if key else {"authenticator": "externalbrowser"}
+    )
+    return _connections(settings, **identity, user=user, role="ACCOUNTADMIN")
+
+
+def _connections(settings: Settings, **arguments: Any) -> Connect:
+    more: dict[str, Any] = {
+        "host": settings.snowflake_host,
+        "port": settings.snowflake_port,
+        "protocol": settings.snowflake_protocol,
+        **arguments.pop("more", {}),
+    }
 
     @contextmanager
     def connect() -> Iterator["SnowflakeConnection"]:
         from dagster_snowflake import SnowflakeResource
 
-        arguments = _arguments(settings)
-        if in_database:
-            arguments["database"] = settings.snowflake_database
-            arguments["warehouse"] = settings.snowflake_warehouse
-        resource = SnowflakeResource(role=role or settings.snowflake_role, **arguments)
+        resource = SnowflakeResource(
+            account=settings.snowflake_account,
+            # Transactions are begun where they are needed; so the resource has none to commit.
+            autocommit=True,
+            login_timeout=_LOGIN_SECONDS,
+            network_timeout=_STATEMENT_SECONDS,
+            timezone="UTC",
+            additional_snowflake_connection_args={
+                name: value for name, value in more.items() if value is not None
+            },
+            **arguments,
+        )
         with resource.get_connection() as connection, _released(connection):
             yield connection
 
     return connect
+
+
+def _pipeline_identity(settings: Settings) -> dict[str, Any]:
+    """Return how the pipeline signs in: with its key, or as the AWS role of its machine."""
+    if settings.snowflake_private_key_path is None:
+        return {
+            "authenticator": "WORKLOAD_IDENTITY",
+            "more": {"workload_identity_provider": "AWS"},
+        }
+    passphrase = settings.snowflake_private_key_passphrase
+    return {
+        "private_key_path": str(settings.snowflake_private_key_path.expanduser()),
+        "private_key_password": passphrase.get_secret_value() if passphrase else None,
+    }
 
 
 def _check_key(settings: Settings) -> None:
@@ -121,34 +163,3 @@ def _released(connection: Any) -> Iterator[None]:
         with suppress(Error):
             connection.close()
         raise
-
-
-def _arguments(settings: Settings) -> dict[str, Any]:
-    arguments: dict[str, Any] = {
-        "account": settings.snowflake_account,
-        "user": settings.snowflake_user,
-        # Transactions are begun where they are needed; so the resource has nothing to commit.
-        "autocommit": True,
-        "login_timeout": _LOGIN_SECONDS,
-        "network_timeout": _STATEMENT_SECONDS,
-        "timezone": "UTC",
-    }
-    more: dict[str, Any] = {
-        name: value
-        for name, value in (
-            ("host", settings.snowflake_host),
-            ("port", settings.snowflake_port),
-            ("protocol", settings.snowflake_protocol),
-        )
-        if value is not None
-    }
-    if settings.snowflake_private_key_path is not None:
-        arguments["private_key_path"] = str(settings.snowflake_private_key_path.expanduser())
-        if settings.snowflake_private_key_passphrase is not None:
-            passphrase = settings.snowflake_private_key_passphrase.get_secret_value()
-            arguments["private_key_password"] = passphrase
-    else:
-        # The machine's own AWS role is the identity, so there is nothing to keep.
-        arguments["authenticator"] = "WORKLOAD_IDENTITY"
-        more["workload_identity_provider"] = "AWS"
-    return {**arguments, "additional_snowflake_connection_args": more}

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 Document = dict[str, Any]
+Partition = Literal["aws", "aws-cn", "aws-us-gov"]
 
 _VERSION = "2012-10-17"
 # Long enough for someone to notice a mistake, short enough not to be paid for for ever.
@@ -19,7 +20,7 @@ class LakePlace:
     prefix: str = ""
     region: str = "us-east-1"
     kms_key_id: str | None = None
-    partition: Literal["aws", "aws-cn", "aws-us-gov"] = "aws"
+    partition: Partition = "aws"
 
     @property
     def bucket_arn(self) -> str:

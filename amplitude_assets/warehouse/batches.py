@@ -114,14 +114,12 @@ def merge_keys(lake: Lake, project_id: int) -> set[str]:
 
 
 @contextmanager
-def merge_files_explained() -> Iterator[None]:
-    """Turn what is wrong with a merge file into WarehouseError."""
+def data_faults_explained(what: str) -> Iterator[None]:
+    """Turn what is wrong with an object of the lake into WarehouseError."""
     try:
         yield
     except (LakeError, ObjectError, HourDataError) as error:
-        raise WarehouseError(
-            f"no merge file was loaded: {error}. Replace or remove the one that is bad"
-        ) from None
+        raise WarehouseError(f"{what}: {error}") from None
 
 
 def hour_rows(batch: Sequence[Manifest]) -> list[dict[str, Any]]:

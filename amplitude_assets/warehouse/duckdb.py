@@ -29,9 +29,9 @@ from amplitude_assets.warehouse.batches import (
     BatchLimits,
     aware,
     check_counts,
+    data_faults_explained,
     hour_rows,
     load_changed,
-    merge_files_explained,
     merge_keys,
     naive,
     range_parameters,
@@ -94,7 +94,7 @@ class DuckDBWarehouse:
             if new:
                 con.register("incoming_objects", _keys_table(new))
                 loaded_at = naive(datetime.now(UTC))
-                with merge_files_explained():
+                with data_faults_explained("no merge file was loaded"):
                     _insert_lines(
                         con,
                         LineReader(lake, new),

@@ -29,9 +29,9 @@ from amplitude_assets.warehouse.batches import (
     HourDataError,
     aware,
     check_counts,
+    data_faults_explained,
     hour_rows,
     load_changed,
-    merge_files_explained,
     merge_keys,
     naive,
     objects_of,
@@ -107,7 +107,7 @@ class SnowflakeWarehouse:
             new = sorted(found - {key for (key,) in session.rows("held_merges", project)})
             if new:
                 session.run("load_tables")
-                with merge_files_explained():
+                with data_faults_explained("no merge file was loaded"):
                     _copy_lines(session, self._stage, new)
                 names = [name for name, _ in session.rows("count_lines")]
                 session.insert("insert_incoming_objects", _merge_rows(new, names))
@@ -137,6 +137,34 @@ class SnowflakeWarehouse:
         """See `Warehouse.query`."""
         with self._session() as session:
             return session.fetch(sql)
+
+    def probe(self) -> Iterator[str]:
+        """Take the way to the tables step by step, and yield what each step tried.
+
+        Raises WarehouseError at the step that fails. Nothing is changed.
+        """
+        with self._session() as session:
+            yield "sign in"
+            session.fetch("select current_version()")
+            yield "use the warehouse"
+            ((schemas, _),) = session.rows("bronze_objects")
+            if not schemas:
+                raise WarehouseError(
+                    "the database has no schema bronze, or the role may not see it; "
+                    "bootstrap snowflake makes it and grants it"
+                )
+            session.execute("use schema bronze")
+            yield "find the schema bronze"
+            session.execute(f"list @{self._stage}/doctor/")
+            yield "list the stage"
+
+    def probe_copy(self, key: str) -> int:
+        """Copy an object of the lake into a table of the session, and return its lines."""
+        with self._session() as session, data_faults_explained("the object was not copied"):
+            session.execute("use schema bronze")
+            session.run("load_tables")
+            _copy_lines(session, self._stage, [key])
+            return sum(lines for _, lines in session.rows("count_lines"))
 
     def exclusive(self) -> AbstractContextManager[None]:
         """See `Warehouse.exclusive`: Snowflake takes many writers, so there is nothing to hold."""

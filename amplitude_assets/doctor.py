@@ -1,0 +1,232 @@
+"""The doctor: tries every link of the pipeline with the real settings, and says what to fix.
+
+It changes nothing that stays: one small object goes into the lake, is read back, and is removed.
+"""
+
+import gzip
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+from uuid import uuid4
+
+import click
+
+from amplitude_assets.config import Settings, SettingsError
+from amplitude_assets.export.errors import ExportError
+from amplitude_assets.hours import HourRange, last_exportable_hour
+from amplitude_assets.lake.manifest import LakeObject
+from amplitude_assets.lake.store import Lake, LakeError
+from amplitude_assets.resources import open_export_client, open_lake, open_warehouse
+from amplitude_assets.warehouse.base import Warehouse, WarehouseError
+from amplitude_assets.warehouse.snowflake import SnowflakeWarehouse
+
+_LOW_DISK_BYTES = 5 * 1024**3
+_PROBE_LINES = b'{"doctor": true}\n'
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What came of one link: whether it holds, what was seen, and what to do if it does not."""
+
+    link: str
+    state: Literal["ok", "failed", "not tried"]
+    seen: str
+    fix: str = ""
+
+
+class _FailedError(Exception):
+    """A link does not hold."""
+
+    def __init__(self, seen: str, fix: str) -> None:
+        super().__init__(seen)
+        self.seen = seen
+        self.fix = fix
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Try every link in the order of the flow, and yield each finding as it is made."""
+    yield _tried("folder", lambda: _try_folder(settings))
+    yield _tried("Amplitude", lambda: _try_amplitude(settings))
+    with _Probe(settings) as probe:
+        lake = _tried("lake", probe.into_the_lake)
+        yield lake
+        if settings.warehouse == "duckdb":
+            yield _tried("warehouse", lambda: _try_duckdb(open_warehouse(settings)))
+            return
+        warehouse = _tried("warehouse", lambda: _try_snowflake(settings))
+        yield warehouse
+        if lake.state == warehouse.state == "ok":
+            yield _tried("COPY", lambda: probe.out_of_the_lake(_snowflake(settings)))
+        else:
+            yield Finding("COPY", "not tried", "needs the lake and the warehouse")
+
+
+def print_findings(findings: Iterator[Finding], *, as_json: bool) -> int:
+    """Print findings as they come, or all as JSON; return the exit status."""
+    seen = []
+    for finding in findings:
+        seen.append(finding)
+        if not as_json:
+            click.echo(f"{finding.state:<10} {finding.link:<10} {finding.seen}")
+            if finding.fix:
+                click.echo(f"{'':<21} -> {finding.fix}")
+    if as_json:
+        click.echo(json.dumps([asdict(finding) for finding in seen], indent=2))
+    return 0 if all(finding.state == "ok" for finding in seen) else 1
+
+
+def _tried(link: str, attempt: Callable[[], str]) -> Finding:
+    try:
+        return Finding(link, "ok", attempt())
+    except _FailedError as failure:
+        return Finding(link, "failed", failure.seen, failure.fix)
+    except SettingsError as error:
+        return Finding(link, "failed", str(error), "change it in .env, or in the environment")
+
+
+def _try_folder(settings: Settings) -> str:
+    folder = settings.data_path
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        raise _FailedError(
+            f"cannot write in {folder}: {error.strerror}", "set DATA_DIR to a folder of yours"
+        ) from None
+    if free < _LOW_DISK_BYTES:
+        raise _FailedError(
+            f"{folder} has {free / 1024**3:.1f} GB left",
+            "make room, or set DATA_DIR to a larger disk: a day of exports lands there first",
+        )
+    return f"{folder}, {free / 1024**3:.0f} GB free"
+
+
+def _try_amplitude(settings: Settings) -> str:
+    hour = last_exportable_hour(datetime.now(UTC), settings.amplitude_export_delay_hours)
+    try:
+        with open_export_client(settings) as client:
+            client.check_keys(HourRange(hour, hour))
+    except ExportError as error:
+        raise _FailedError(
+            error.message,
+            "the keys are in Amplitude under Settings, Projects, your project; a project in the EU "
+            "data center needs AMPLITUDE_REGION=eu",
+        ) from None
+    if settings.uses_emulator:
+        return "the emulator answers; for your own events set AMPLITUDE_API_KEY and its secret"
+    return f"{settings.export_origin} takes the keys of project {settings.project_id}"
+
+
+def _try_duckdb(warehouse: Warehouse) -> str:
+    try:
+        warehouse.query("select 1")
+    except WarehouseError as error:
+        raise _FailedError(
+            str(error), "close what has the file open, or set DUCKDB_PATH to another"
+        ) from None
+    return f"DuckDB opens {warehouse.place}"
+
+
+def _snowflake(settings: Settings) -> SnowflakeWarehouse:
+    from amplitude_assets.snowflake_access import open_snowflake
+
+    return open_snowflake(settings)
+
+
+def _try_snowflake(settings: Settings) -> str:
+    warehouse = _snowflake(settings)
+    done: list[str] = []
+    try:
+        done.extend(warehouse.probe())
+    except WarehouseError as error:
+        before = f"could {', '.join(done)}; then " if done else ""
+        raise _FailedError(
+            f"{before}{error}",
+            "amplitude-assets bootstrap snowflake shows what has to be there; --apply makes it",
+        ) from None
+    return f"{warehouse.place}: could {', '.join(done)}"
+
+
+class _Probe:
+    """One small object: put into the lake, read, listed, copied by Snowflake, and removed."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._data = gzip.compress(_PROBE_LINES, mtime=0)
+        self._key = f"doctor/{uuid4().hex}.json.gz"
+        self._lake: Lake | None = None
+
+    def __enter__(self) -> "_Probe":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._lake is not None:
+            try:
+                self._lake.delete(self._key)
+            except LakeError:
+                return  # told already, when the lake was tried
+
+    def into_the_lake(self) -> str:
+        """Put, get, list and delete; the object is put once more then, for Snowflake."""
+        url = self._settings.resolved_lake_url
+        try:
+            lake = self._opened()
+            self._put(lake)
+            self._lake = lake
+            if b"".join(lake.get_object(self._key)) != self._data:
+                raise _FailedError(f"{url} gives back other bytes than it got", "look at the store")
+            if self._key not in set(lake.list_keys("doctor/")):
+                raise _FailedError(f"{url} does not list what is in it", "look at the store")
+            lake.delete(self._key)
+            self._put(lake)
+        except LakeError as error:
+            raise _FailedError(str(error), self._lake_fix()) from None
+        return f"{url}: could put, get, list and delete"
+
+    def out_of_the_lake(self, warehouse: SnowflakeWarehouse) -> str:
+        try:
+            lines = warehouse.probe_copy(self._key)
+        except WarehouseError as error:
+            raise _FailedError(
+                str(error),
+                "the stage has to be over LAKE_URL itself, and the AWS role has to trust "
+                "Snowflake: amplitude-assets bootstrap snowflake --apply sees to both",
+            ) from None
+        if lines != 1:
+            raise _FailedError(f"Snowflake found {lines} lines in an object of one", "look at it")
+        return "Snowflake copied a line from the lake"
+
+    def _opened(self) -> Lake:
+        from botocore.exceptions import BotoCoreError
+        from dagster_aws.s3 import S3Resource
+
+        try:
+            return open_lake(self._settings, S3Resource(region_name=self._settings.aws_region))
+        except BotoCoreError as error:
+            raise LakeError(f"cannot use AWS: {error}") from None
+
+    def _put(self, lake: Lake) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "probe"
+            path.write_bytes(self._data)
+            sha256 = hashlib.sha256(self._data).hexdigest()
+            lake.put_object(
+                LakeObject(key=self._key, member="", bytes=len(self._data), lines=1, sha256=sha256),
+                path,
+            )
+
+    def _lake_fix(self) -> str:
+        if self._settings.resolved_lake_url.startswith("s3://"):
+            return (
+                "the AWS identity of this machine needs the policy amplitude-assets-writer; "
+                "amplitude-assets bootstrap aws shows it, and makes the bucket with --apply"
+            )
+        return "set LAKE_URL to a folder of yours, or leave it out"
