@@ -71,6 +71,11 @@ class Settings(BaseSettings):
     aws_region: str | None = None
     data_dir: Path = Path("data")
     lake_url: str | None = None
+    lake_encryption: Literal["AES256", "aws:kms"] | None = None
+    lake_kms_key_id: str | None = None
+    lake_storage_class: (
+        Literal["STANDARD", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR"] | None
+    ) = None
     warehouse: Literal["duckdb", "snowflake"] = "duckdb"
     duckdb_path: Path | None = None
     run_hours: int = Field(default=168, ge=1, le=8760)
@@ -152,6 +157,8 @@ class Settings(BaseSettings):
             raise ValueError(
                 "AMPLITUDE_BASE_URL needs AMPLITUDE_API_KEY and AMPLITUDE_SECRET_KEY beside it"
             )
+        if self.lake_kms_key_id is not None and self.lake_encryption != "aws:kms":
+            raise ValueError("LAKE_KMS_KEY_ID needs LAKE_ENCRYPTION=aws:kms beside it")
         return self
 
     @property

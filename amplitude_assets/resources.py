@@ -91,9 +91,16 @@ def open_lake(settings: Settings, s3: S3Resource) -> Lake:
                 aws_secret_access_key=s3.aws_secret_access_key,
                 aws_session_token=s3.aws_session_token,
             ),
-            endpoint_url=None if endpoint.endswith(".amazonaws.com") else endpoint,
+            endpoint_url=None if _is_of_aws(endpoint) else endpoint,
+            encryption=settings.lake_encryption,
+            kms_key_id=settings.lake_kms_key_id,
+            storage_class=settings.lake_storage_class,
         ),
     )
+
+
+def _is_of_aws(endpoint: str) -> bool:
+    return endpoint.endswith((".amazonaws.com", ".amazonaws.com.cn"))
 
 
 def open_warehouse(settings: Settings, run_id: str = "") -> "Warehouse":

@@ -33,13 +33,16 @@ class LakeError(Exception):
 class S3Access:
     """How to reach S3: a boto3 session for credentials and region, and an endpoint if not AWS's.
 
-    `options` are obstore's S3 settings, such as `checksum_algorithm`. It has no repr, because
-    the session may hold keys.
+    `encryption` is what S3 is asked to encrypt with (`AES256` or `aws:kms`) and `kms_key_id` the
+    key, by default the bucket's own choice. `storage_class` is for the files of events; manifests
+    are small and read often. It has no repr, because the session may hold keys.
     """
 
     session: "boto3.session.Session"
     endpoint_url: str | None = None
-    options: tuple[tuple[str, str], ...] = ()
+    encryption: str | None = None
+    kms_key_id: str | None = None
+    storage_class: str | None = None
 
 
 class Lake:
@@ -53,12 +56,15 @@ class Lake:
         self.url = url.rstrip("/")
         parts = urlsplit(self.url)
         self._store: LocalStore | S3Store
+        self._attributes: dict[str, str] | None = None
         self._folder: Path | None = None
         if parts.scheme == "file":
             self._folder = Path(unquote(parts.path))
             self._store = _open_folder(self._folder)
         elif parts.scheme == "s3" and s3 is not None:
             self._store = _open_s3(parts.netloc, parts.path.strip("/"), s3)
+            if s3.storage_class:
+                self._attributes = {"Storage-Class": s3.storage_class}
         else:
             raise LakeError(f"LAKE_URL {url} is neither file:///folder nor s3://bucket/prefix")
 
@@ -69,13 +75,14 @@ class Lake:
     def put_object(self, item: LakeObject, path: Path) -> bool:
         """Send a file unless the object is already there. Return whether it was sent.
 
+        A large file goes in parts, side by side. S3 checks each against its SHA-256 as it arrives.
         A key holds the digest of its bytes, so an object of the right size is the right object:
         both stores write under a temporary name or not at all.
         """
         if self._size(item.key) == item.bytes:
             return False
         with _explained("write", self.uri(item.key)):
-            obstore.put(self._store, item.key, path)
+            obstore.put(self._store, item.key, path, attributes=self._attributes)
         return True
 
     def get_object(self, key: str) -> Iterator[bytes]:
@@ -173,7 +180,12 @@ def _open_folder(folder: Path) -> LocalStore:
 def _open_s3(bucket: str, prefix: str, access: S3Access) -> S3Store:
     from obstore.auth.boto3 import Boto3CredentialProvider
 
-    config = dict(access.options)
+    config = {"checksum_algorithm": "sha256"}
+    if access.encryption:
+        config["server_side_encryption"] = access.encryption
+    if access.kms_key_id:
+        # A bucket key: one request to KMS for many objects.
+        config |= {"sse_kms_key_id": access.kms_key_id, "sse_bucket_key_enabled": "true"}
     if access.session.region_name:
         config["region"] = access.session.region_name
     plain_http = False
