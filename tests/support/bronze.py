@@ -40,7 +40,9 @@ def load_hours(
     create_bronze(con)
     con.begin()
     for hour, lines in hours.items():
-        _load_hour(con, hour.replace(tzinfo=None), [_text(line) for line in lines], project_id, load_id)
+        _load_hour(
+            con, hour.replace(tzinfo=None), [_text(line) for line in lines], project_id, load_id
+        )
     con.commit()
 
 

@@ -12,7 +12,7 @@ import duckdb
 
 SEVEN_DAYS = timedelta(days=7)
 
-# (project, hour, object, line) to what became of it: the kept uuid and the reason, or None for an event.
+# Of each line (project, hour, object, number): the kept uuid and the reason, or None for an event.
 Verdicts = dict[tuple[Any, ...], tuple[str, str] | None]
 
 
@@ -20,7 +20,9 @@ def recorded(con: duckdb.DuckDBPyConnection) -> Verdicts:
     """Return what silver says of every line."""
     line = "project_id, export_hour, source_object, source_line"
     events = con.execute(f"select {line} from silver.events").fetchall()
-    dropped = con.execute(f"select {line}, kept_uuid, reason from silver.event_duplicates").fetchall()
+    dropped = con.execute(
+        f"select {line}, kept_uuid, reason from silver.event_duplicates"
+    ).fetchall()
     verdicts: Verdicts = dict.fromkeys(events)
     for *key, kept_uuid, reason in dropped:
         assert tuple(key) not in verdicts, f"{key} is both an event and a duplicate"
@@ -34,7 +36,8 @@ def expected(con: duckdb.DuckDBPyConnection) -> Verdicts:
     lines = [
         (key, json.loads(event))
         for *key, event in con.execute(
-            "select project_id, export_hour, source_object, source_line, event from bronze.raw_events"
+            "select project_id, export_hour, source_object, source_line, event"
+            " from bronze.raw_events"
         ).fetchall()
     ]
     # A line without a uuid gets one from what it holds: ask for it, it is not what is judged here.

@@ -1,0 +1,156 @@
+"""What a run consumes, and when it makes everything again."""
+
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from tests.support import dbt
+from tests.support.bronze import load_hours
+
+HOUR = datetime(2026, 9, 1, 5)
+Build = Callable[..., dict[str, str]]
+
+LATE_EVENING = "2026-09-01 23:30:00.000000"
+
+
+def event(uuid: str, **fields: Any) -> dict[str, Any]:
+    """Return an exported event with the fields that matter here."""
+    return {
+        "uuid": uuid,
+        "amplitude_id": 1,
+        "device_id": "d",
+        "event_type": "visit",
+        "event_time": LATE_EVENING,
+        "server_upload_time": f"{HOUR}",
+        "event_properties": {"Total Price": "12.5"},
+    } | fields
+
+
+def load(path: Path, hours: dict[datetime, list[dict[str, Any]]], load_id: str = "load-1") -> None:
+    with duckdb.connect(str(path)) as con:
+        load_hours(con, hours, load_id=load_id)
+
+
+def rows(path: Path, query: str) -> list[tuple[Any, ...]]:
+    with duckdb.connect(str(path), read_only=True) as con:
+        return con.execute(query).fetchall()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Return a warehouse with one hour of two events."""
+    path = tmp_path / "warehouse.duckdb"
+    load(path, {HOUR: [event("a"), event("b", amplitude_id=2, event_type="background")]})
+    return path
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """Return a copy of the silver half of the project, to change its seeds."""
+    return dbt.silver_only(tmp_path)
+
+
+@pytest.fixture
+def build(project: Path) -> Build:
+    """Return `dbt build` of that copy; without data tests, unless they are asked for."""
+    return partial(dbt.build, project=project, tests=False)
+
+
+def test_every_table_is_there_without_any_data(tmp_path: Path, build: Build) -> None:
+    path = tmp_path / "warehouse.duckdb"
+    load(path, {})
+    build(path, tests=True)
+    load(path, {HOUR: []})
+    build(path, tests=True)
+    assert rows(path, "select count(*) from silver.events") == [(0,)]
+    assert rows(path, "select export_hour, load_id from silver.consumed_hours") == [
+        (HOUR, "load-1")
+    ]
+
+
+def test_hours_stay_in_the_batch_until_every_model_is_built(path: Path, build: Build) -> None:
+    build(path, select=["+users"])
+    assert rows(path, "select export_hour from silver.consumed_hours") == []
+    build(path)
+    assert rows(path, "select export_hour from silver.consumed_hours") == [(HOUR,)]
+    build(path)
+    assert rows(path, "select export_hour from silver.load_batch") == []
+    assert rows(path, "select count(*) from silver.events") == [(2,)]
+
+
+def test_events_cannot_be_rebuilt_from_a_part_of_the_hours(path: Path, build: Build) -> None:
+    build(path)
+    load(path, {HOUR + timedelta(hours=1): [event("c")]})
+    build(path)
+    with pytest.raises(dbt.DbtError, match="dbt build --full-refresh"):
+        build(path, select=["events"], full_refresh=True)
+    assert rows(path, "select count(*) from silver.events") == [(3,)]
+
+
+def test_another_time_zone_makes_everything_again(path: Path, build: Build) -> None:
+    build(path)
+    before = rows(path, "select distinct event_date from silver.events")
+    build(path, timezone="Asia/Tokyo")
+    after = rows(path, "select distinct event_date from silver.events")
+    assert (before, after) == ([(date(2026, 9, 1),)], [(date(2026, 9, 2),)])
+
+
+def test_an_event_type_that_becomes_inactive_makes_everything_again(
+    path: Path, project: Path, build: Build
+) -> None:
+    build(path)
+    seed = project / "seeds" / "silver" / "inactive_event_types.csv"
+    seed.write_text("event_type\nbackground\n")
+    build(path)
+    assert rows(path, "select user_key, active_events from silver.users order by 1") == [
+        ("100011-1", 1),
+        ("100011-2", 0),
+    ]
+
+
+def test_a_promoted_property_is_filled_for_all_events(
+    path: Path, project: Path, build: Build
+) -> None:
+    build(path)
+    seed = project / "seeds" / "silver" / "promoted_properties.csv"
+    seed.write_text(seed.read_text() + "event,Total Price,total_price,number\n")
+    contract = project / "models" / "silver" / "events.yml"
+    contract.write_text(
+        contract.read_text()
+        + "      - name: total_price\n"
+        + "        data_type: decimal(38, 9)\n"
+        + "        description: Price.\n"
+    )
+    load(path, {HOUR + timedelta(hours=1): [event("c", event_properties={"Total Price": "x"})]})
+    build(path, tests=True)
+    assert rows(path, "select uuid, total_price from silver.events order by 1") == [
+        ("a", 12.5),
+        ("b", 12.5),
+        ("c", None),
+    ]
+
+
+def test_a_late_merge_moves_history_to_the_person_who_survives(path: Path, build: Build) -> None:
+    build(path)
+    merge = event("c", amplitude_id=1, data={"merged_amplitude_id": 2}, session_id=1700000000000)
+    load(path, {HOUR + timedelta(hours=1): [merge]}, "load-2")
+    build(path, tests=True)
+    assert rows(path, "select uuid, amplitude_id, user_key from silver.events order by 1") == [
+        ("a", 1, "100011-2"),
+        ("b", 2, "100011-2"),
+        ("c", 1, "100011-2"),
+    ]
+    assert rows(path, "select user_key, events, amplitude_ids from silver.users") == [
+        ("100011-2", 3, 2)
+    ]
+    load(path, {HOUR + timedelta(hours=1): []}, "load-3")
+    build(path)
+    assert rows(path, "select user_key, events from silver.users order by 1") == [
+        ("100011-1", 1),
+        ("100011-2", 1),
+    ]
