@@ -9,6 +9,7 @@ else is wrong with it; damage inside a member fails its hour alone.
 
 import hashlib
 import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -39,6 +40,20 @@ _REJECTED_BYTES = 2 * 1024**2
 _MEMBER = re.compile(
     r"(?P<folder>[0-9]{1,20})/(?P<app>[0-9]{1,20})"
     r"_(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})_(?P<hour>[0-9]{1,2})#(?P<part>[0-9]{1,20})\.json\.gz"
+)
+
+
+# What zipfile and the inflaters raise over broken input, each as its code happens to meet it.
+_BROKEN = (
+    GzipError,
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    OSError,
+    OverflowError,
+    ValueError,
+    RuntimeError,  # an encrypted member, or a compression or version that zipfile does not know
 )
 
 
@@ -142,6 +157,7 @@ def hours_in(zip_path: Path, project_id: int, asked: HourRange) -> dict[datetime
     """
     hours: dict[datetime, list[Member]] = {hour: [] for hour in asked}
     with _opened(zip_path, asked) as archive:
+        zip_bytes = zip_path.stat().st_size
         infos = [info for info in archive.infolist() if info.filename != f"{project_id}/"]
     names = [_MEMBER.fullmatch(info.filename) for info in infos]
     others = {name["app"] for name in names if name is not None and name["app"] == name["folder"]}
@@ -157,7 +173,9 @@ def hours_in(zip_path: Path, project_id: int, asked: HourRange) -> dict[datetime
                 asked, f"the zip holds {info.filename[:200]!r}, which was not asked for"
             )
         assert name is not None
-        hours[hour].append(Member(info.filename, int(name["part"]), info.compress_size))
+        # What a zip says of its members' sizes may be a lie, and the limits build on it.
+        packed = min(info.compress_size, zip_bytes)
+        hours[hour].append(Member(info.filename, int(name["part"]), packed))
     return hours
 
 
@@ -393,7 +411,7 @@ class _OverLimitError(Exception):
 def _opened(zip_path: Path, hours: HourRange) -> Iterator[zipfile.ZipFile]:
     try:
         archive = zipfile.ZipFile(zip_path)
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
+    except _BROKEN as error:
         raise ArchiveError(hours, f"{zip_path.name} is not a whole zip: {error}") from error
     with archive:
         yield archive
@@ -408,14 +426,7 @@ def _damage(hour: datetime, member: Member) -> Iterator[None]:
         raise
     except (_OverLimitError, LongLineError) as error:
         raise ArchiveError(HourRange(hour, hour), f"{member.name}: {error}") from error
-    except (
-        GzipError,
-        zlib.error,
-        zipfile.BadZipFile,
-        EOFError,
-        OSError,
-        RuntimeError,  # an encrypted member, or a compression that zipfile does not know
-    ) as error:
+    except _BROKEN as error:
         raise ArchiveError(
             HourRange(hour, hour), f"{member.name} is damaged: {error}; {_again(hour)}"
         ) from error

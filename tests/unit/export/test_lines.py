@@ -161,7 +161,7 @@ def mangled(draw: st.DrawFn) -> bytes:
     return line.replace(b"\n", b"")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(line=mangled())
 def test_duckdb_takes_every_line_that_is_kept(con: duckdb.DuckDBPyConnection, line: bytes) -> None:
     if fault_of(line) is not None:
@@ -177,7 +177,7 @@ def test_duckdb_takes_every_line_that_is_kept(con: duckdb.DuckDBPyConnection, li
     assert found[0][1] is not None
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(mangled() | st.sampled_from([b"", b"{}"]), max_size=6))
 def test_a_block_counts_as_its_lines_do(lines: list[bytes]) -> None:
     block = b"".join(line + b"\n" for line in lines)
