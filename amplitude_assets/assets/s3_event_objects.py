@@ -17,6 +17,7 @@ from amplitude_assets.assets.hourly import (
     step_progress,
 )
 from amplitude_assets.export.landing import Landing
+from amplitude_assets.hours import format_hour
 from amplitude_assets.lake.layout import manifest_key
 from amplitude_assets.lake.publish import Published
 from amplitude_assets.lake.store import Lake
@@ -53,12 +54,19 @@ def s3_event_objects_asset(rules: HourlyRules) -> AssetsDefinition:
             if isinstance(published, Published):
                 outcome.done[hour] = _metadata(lake, published)
                 told.add(1, published.bytes_sent)
+                if published.replaced:
+                    context.log.info(_in_words(published))
             else:
                 outcome.fail([hour], published)
                 told.add(1)
         return outcome.result()
 
     return s3_event_objects
+
+
+def _in_words(published: Published) -> str:
+    hour, events = format_hour(published.manifest.export_hour), published.events
+    return f"{hour} was delivered anew: {events.added:,} events came, {events.removed:,} went"
 
 
 def _metadata(lake: Lake, published: Published) -> Metadata:
@@ -74,4 +82,6 @@ def _metadata(lake: Lake, published: Published) -> Metadata:
         "bytes_sent": published.bytes_sent,
         "lines": manifest.lines,
         "changed": published.changed,
+        "events_added": published.events.added,
+        "events_removed": published.events.removed,
     }

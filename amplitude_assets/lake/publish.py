@@ -4,16 +4,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from amplitude_assets.lake.changes import EventChanges, event_changes
 from amplitude_assets.lake.manifest import LakeObject, Manifest
 from amplitude_assets.lake.store import Lake
 
 
 @dataclass(frozen=True)
 class Published:
-    """What publishing an hour did. `changed` says whether the manifest is a new one."""
+    """What publishing an hour did.
+
+    `changed` says whether the manifest is a new one, `replaced` whether there was another before
+    it, `events` what it has more and less than that.
+    """
 
     manifest: Manifest
     changed: bool
+    replaced: bool
+    events: EventChanges
     objects_sent: int
     bytes_sent: int
 
@@ -33,11 +40,15 @@ def publish_hour(
         manifest.status,
         manifest.digest,
     )
+    events = EventChanges(0, 0)
     if not same:
+        events = event_changes(lake, before, manifest)
         lake.write_manifest(manifest)
     return Published(
         manifest=before if before is not None and same else manifest,
         changed=not same,
+        replaced=before is not None and not same,
+        events=events,
         objects_sent=sum(sent),
         bytes_sent=sum(item.bytes for (item, _), is_new in zip(files, sent, strict=True) if is_new),
     )

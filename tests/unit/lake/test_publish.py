@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from amplitude_assets.hours import parse_hour
+from amplitude_assets.lake.changes import EventChanges
 from amplitude_assets.lake.manifest import Manifest
-from amplitude_assets.lake.publish import publish_hour
+from amplitude_assets.lake.publish import Published, publish_hour
 from amplitude_assets.lake.store import Lake, LakeError
 from tests.support.lake import PROJECT, manifest_of
 
@@ -46,3 +47,27 @@ def test_an_hour_whose_file_cannot_be_sent_is_not_committed(tmp_path: Path) -> N
     with pytest.raises((LakeError, FileNotFoundError)):
         publish_hour(lake, manifest, files)
     assert lake.read_manifest(PROJECT, HOUR_5) is None
+
+
+def test_what_came_and_went_with_another_delivery_is_told_by_uuid(tmp_path: Path) -> None:
+    lake = Lake((tmp_path / "lake").as_uri())
+    a, b, c, d = (b'{"uuid": "%c"}' % letter for letter in b"abcd")
+
+    def deliver(*files: list[bytes]) -> Published:
+        return publish_hour(lake, *manifest_of(HOUR_5, files, tmp_path / "files"))
+
+    assert deliver([a], [b, c]).events == EventChanges(3, 0)
+    assert deliver([a], [c, b]).events == EventChanges(0, 0), "the same events in another order"
+    assert deliver([a], [b, d]).events == EventChanges(1, 1)
+    assert deliver([a], [b, d]).changed is False
+    assert deliver().events == EventChanges(0, 3)
+    assert deliver([a]).events == EventChanges(1, 0)
+
+
+def test_an_old_object_that_is_gone_does_not_stop_a_new_delivery(tmp_path: Path) -> None:
+    lake = Lake((tmp_path / "lake").as_uri())
+    manifest, files = manifest_of(HOUR_5, [[b'{"uuid": "a"}']], tmp_path / "files")
+    publish_hour(lake, manifest, files)
+    lake.delete(manifest.objects[0].key)
+    after = publish_hour(lake, *manifest_of(HOUR_5, [[b'{"uuid": "b"}']], tmp_path / "files"))
+    assert (after.replaced, after.events) == (True, EventChanges(1, 0))
