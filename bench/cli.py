@@ -1,0 +1,62 @@
+"""What `python -m bench` takes: which parts to measure, at which sizes, how often."""
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import click
+
+_PARTS = ("events", "hours", "models", "start")
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--events", "sizes", multiple=True, type=click.IntRange(min=100), help="A size.")
+@click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True)
+@click.option("--part", "parts", multiple=True, type=click.Choice(_PARTS), help="Only this part.")
+@click.option("--hours", "hours", multiple=True, type=click.IntRange(min=1), help="A span.")
+@click.option("--history", multiple=True, type=click.IntRange(min=1000), help="Events of a month.")
+@click.option("--only", multiple=True, help="Only contenders whose name holds this.")
+@click.option("--no-peers", is_flag=True, help="Only what is in this project's environment.")
+@click.option("--seed", default=1, show_default=True)
+@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="Last day served, UTC.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("artifacts"), show_default=True
+)
+def main(  # noqa: PLR0913, PLR0917 - each is an option
+    sizes: tuple[int, ...],
+    rounds: int,
+    parts: tuple[str, ...],
+    hours: tuple[int, ...],
+    history: tuple[int, ...],
+    only: tuple[str, ...],
+    no_peers: bool,
+    seed: int,
+    until: datetime | None,
+    out: Path,
+) -> None:
+    """Measure this project beside its peers and the limit.
+
+    Sizes default to 10 thousand, 100 thousand and 1 million events. A part or a size that is
+    measured again takes its place in OUT/bench.json; the others stay.
+    """
+    from bench.suite import Plan, run
+
+    run(
+        Plan(
+            root=Path(".bench").resolve(),
+            out=out,
+            seed=seed,
+            until=until.date() if until else _last_whole_day(),
+            rounds=rounds,
+            parts=parts or _PARTS,
+            sizes=sizes or (10_000, 100_000, 1_000_000),
+            hours=hours or (24, 168, 720),
+            history=history or (100_000, 1_000_000),
+            only=only,
+            with_peers=not no_peers,
+        )
+    )
+
+
+def _last_whole_day() -> date:
+    """Return the newest day of which every hour can be exported at any time of today."""
+    return (datetime.now(UTC) - timedelta(days=2)).date()

@@ -1,0 +1,73 @@
+"""The models over a month of history: built whole, and after one new hour."""
+
+import shutil
+import sys
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from amplitude_assets.hours import HOUR, HourRange
+from bench.contest import task_of
+from bench.processes import Measured, measure
+from bench.server import serving
+from bench.world import ServedWorld, day_before, render
+
+_DAYS = 30
+_PATIENCE = 3600.0
+
+
+def measure_history(
+    root: Path, seed: int, until: date, events: int, say: Callable[[str], None]
+) -> dict[str, Any]:
+    """Measure the models over about `events` events of the 30 days that end with `until`.
+
+    The last hour comes after the others have been modelled.
+    """
+    first = day_before(until, days=_DAYS)
+    last = first + (_DAYS * 24 - 1) * HOUR
+    worlds = root / "worlds"
+    mean = events / (_DAYS * 24)
+    month = render(worlds, seed, mean, HourRange(first, last - HOUR))
+    hour = render(worlds, seed, mean, HourRange(last, last), longest=1)
+    folder = root / "history"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    say(f"{month.counts.lines:,} events in a month, and {hour.counts.lines:,} in one more hour")
+    _load(folder, month)
+    figures: dict[str, Any] = {"events": month.counts.lines, "hour_events": hour.counts.lines}
+    figures["first_build"] = _build(folder, month, "build", month.counts.lines, say)
+    _load(folder, hour)
+    both = month.counts.lines + hour.counts.lines
+    figures["one_new_hour"] = _build(folder, hour, "build", both, say)
+    figures["nothing_new"] = _build(folder, hour, "build", both, say)
+    figures["full_refresh"] = _build(folder, hour, "full", both, say)
+    shutil.rmtree(folder, ignore_errors=True)
+    return figures
+
+
+def _load(folder: Path, world: ServedWorld) -> None:
+    with serving(world.folder) as origin:
+        for mode in ("extract", "load"):
+            _run(folder, world, origin, "bench.contenders.ours", mode)
+
+
+def _build(
+    folder: Path, world: ServedWorld, mode: str, expected: int, say: Callable[[str], None]
+) -> dict[str, Any]:
+    measured = _run(folder, world, "", "bench.contenders.models", mode)
+    if measured.result["rows"] != expected:
+        raise AssertionError(f"silver holds {measured.result['rows']} of {expected} events")
+    seconds = measured.result["seconds"]
+    say(f"  dbt {mode}: {seconds:.1f} s, {measured.wall:.1f} s with its start")
+    return {
+        **measured.result,
+        "wall_seconds": round(measured.wall, 2),
+        "cpu_seconds": round(measured.cpu, 2),
+        "peak_mb": round(measured.peak_mb),
+    }
+
+
+def _run(folder: Path, world: ServedWorld, origin: str, module: str, mode: str) -> Measured:
+    command = [sys.executable, "-m", module, mode, task_of(world, origin, folder).to_json()]
+    return measure(command, folder / f"{mode}.log", {}, patience=_PATIENCE)

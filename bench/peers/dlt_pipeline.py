@@ -1,0 +1,84 @@
+"""dlt with requests, into a DuckDB file: `nested` is its default, `lines` a row a raw line.
+
+Run in the environment that `dlt[duckdb]` is installed in.
+"""
+
+import gzip
+import io
+import json
+import os
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+_PAGE = 5_000
+
+
+def _integer(text):
+    """Keep a whole number over 64 bits as text: dlt refuses a pipeline that holds one."""
+    return int(text) if len(text) < 19 else text
+
+
+def main() -> None:
+    """Run one pipeline, with the settings that dlt has by itself."""
+    task = json.loads(sys.argv[-1])
+    folder = Path(task["folder"])
+    os.environ.update(DLT_DATA_DIR=str(folder / "dlt"), RUNTIME__DLTHUB_TELEMETRY="false")
+    os.chdir(folder)
+
+    import dlt
+    from dlt.sources.helpers import requests
+
+    def pages():
+        """Yield lists of events, as dlt's guide to performance has it."""
+        response = requests.get(
+            f"{task['origin']}/api/2/export",
+            params={
+                "start": task["first"].replace("-", ""),
+                "end": task["last"].replace("-", ""),
+            },
+            auth=(task["api_key"], task["secret_key"]),
+        )
+        response.raise_for_status()
+        page = []
+        with zipfile.ZipFile(io.BytesIO(response.content)) as archive:
+            for name in archive.namelist():
+                with gzip.open(archive.open(name)) as lines:
+                    for line in lines:
+                        page.append(line)
+                        if len(page) == _PAGE:
+                            yield page
+                            page = []
+        yield page
+
+    @dlt.resource(name="events")
+    def nested():
+        """Yield events as dicts: dlt makes a column or a table of what is in them."""
+        for page in pages():
+            yield [json.loads(line, parse_int=_integer) for line in page]
+
+    @dlt.resource(name="events")
+    def lines():
+        """Yield events as text."""
+        for page in pages():
+            yield [{"line": line.decode()} for line in page]
+
+    path = folder / "dlt.duckdb"
+    pipeline = dlt.pipeline(
+        "bench", destination=dlt.destinations.duckdb(str(path)), dataset_name="amplitude"
+    )
+    began = time.monotonic()
+    pipeline.run({"nested": nested, "lines": lines}[sys.argv[1]]())
+    seconds = time.monotonic() - began
+
+    import duckdb
+
+    with duckdb.connect(str(path), read_only=True) as con:
+        ((rows,),) = con.execute("select count(*) from amplitude.events").fetchall()
+    result = {"seconds": seconds, "rows": rows, "database_bytes": path.stat().st_size}
+    print("BENCH-RESULT " + json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()

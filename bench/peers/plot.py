@@ -1,0 +1,56 @@
+"""The picture of growth: events per second over events, and seconds an hour over hours.
+
+Run in an environment that `matplotlib` is installed in.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import matplotlib as mpl
+
+mpl.use("Agg")
+import matplotlib.pyplot as plt
+
+
+def main() -> None:
+    """Draw the figures of the first file into the second."""
+    figures = json.loads(Path(sys.argv[1]).read_text())
+    _, (left, right) = plt.subplots(1, 2, figsize=(13, 5), layout="constrained")
+    _events(left, figures.get("events", {}))
+    _hours(right, figures.get("hours", {}))
+    plt.savefig(sys.argv[2], dpi=120)
+
+
+def _events(axes, sizes):
+    lines = {}
+    for measured in sizes.values():
+        for entry in measured["contenders"]:
+            if "events_per_second" in entry:
+                point = (measured["world"]["lines"], entry["events_per_second"])
+                lines.setdefault(entry["name"], []).append(point)
+    for name, points in lines.items():
+        style = "-" if name.startswith("ours") else "--" if name.startswith("limit") else ":"
+        axes.plot(*zip(*sorted(points), strict=True), style, marker="o", label=name)
+    axes.set(xscale="log", yscale="log", xlabel="events of one day", ylabel="events per second")
+    axes.grid(visible=True, alpha=0.3)
+    axes.legend(fontsize="small", ncols=2)
+
+
+def _hours(axes, spans):
+    lines = {}
+    for span in spans.values():
+        for entry in span["contenders"]:
+            if "seconds" in entry:
+                point = (span["hours"], 1000 * entry["seconds"] / span["hours"])
+                lines.setdefault(entry["name"], []).append(point)
+    for name, points in lines.items():
+        axes.plot(*zip(*sorted(points), strict=True), marker="o", label=name)
+    axes.set(xscale="log", xlabel="near-empty hours", ylabel="ms an hour, all four assets")
+    axes.set_ylim(bottom=0)
+    axes.grid(visible=True, alpha=0.3)
+    axes.legend()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""PyAirbyte: Airbyte's source, loaded into a DuckDB file by its own cache.
+
+Run in the environment that `airbyte` is installed in. The source is run from its own, which the
+variable `BENCH_SOURCE_PYTHON` names.
+"""
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+
+def main() -> None:
+    """Read the stream of events into the cache, with PyAirbyte's own choice of how to write."""
+    task = json.loads(sys.argv[-1])
+    folder = Path(task["folder"])
+    os.environ.update(
+        BENCH_ORIGIN=task["origin"],
+        AIRBYTE_OFFLINE_MODE="1",
+        AIRBYTE_PROJECT_DIR=str(folder),
+        DO_NOT_TRACK="1",
+    )
+    source_command = folder / "source-amplitude"
+    launch = Path(__file__).with_name("airbyte_launch.py")
+    source_command.write_text(
+        f'#!/bin/sh\nexec "{os.environ["BENCH_SOURCE_PYTHON"]}" "{launch}" "$@"\n'
+    )
+    source_command.chmod(0o755)
+
+    import airbyte
+    from airbyte.caches import DuckDBCache
+
+    began = time.monotonic()
+    source = airbyte.get_source(
+        "source-amplitude",
+        config={
+            "api_key": task["api_key"],
+            "secret_key": task["secret_key"],
+            "start_date": task["first"] + ":00:00Z",
+        },
+        streams=["events"],
+        local_executable=source_command,
+        install_if_missing=False,
+    )
+    path = folder / "pyairbyte.duckdb"
+    source.read(cache=DuckDBCache(db_path=str(path)))
+    seconds = time.monotonic() - began
+
+    import duckdb
+
+    with duckdb.connect(str(path)) as con:
+        ((rows,),) = con.execute("select count(*) from main.events").fetchall()
+    result = {"seconds": seconds, "rows": rows, "database_bytes": path.stat().st_size}
+    print("BENCH-RESULT " + json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()

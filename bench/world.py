@@ -1,0 +1,119 @@
+"""The zips that every contender is served, rendered once from the emulator's world.
+
+So no measurement holds the cost of making events. They are kept under `.bench/worlds`.
+"""
+
+import json
+import zipfile
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+import orjson
+
+from amplitude_assets.emulator import World, WorldSettings
+from amplitude_assets.emulator.archive import Entry, write_zip
+from amplitude_assets.export.gzip_stream import gunzip
+from amplitude_assets.export.lines import split_lines, whole_lines
+from amplitude_assets.hours import HourRange, api_parameter, contiguous_ranges
+
+_NO_LIMIT = 2**62
+_SMALL_MEAN = 200
+
+
+@dataclass(frozen=True)
+class WorldCounts:
+    """What the zips hold. `uuids` counts distinct ones a zip: the world has copies, as exports do.
+
+    `bytes` are those of the lines, `zip_bytes` those that are served.
+    """
+
+    lines: int
+    uuids: int
+    bytes: int
+    zip_bytes: int
+
+
+@dataclass(frozen=True)
+class ServedWorld:
+    """Zips in a folder, one for each range that is asked for, and what they hold together."""
+
+    folder: Path
+    hours: HourRange
+    counts: WorldCounts
+
+
+def day_before(until: date, days: int) -> datetime:
+    """Return the first hour of the `days` days that end with `until`."""
+    return datetime(until.year, until.month, until.day, tzinfo=UTC) - timedelta(days=days - 1)
+
+
+def mean_for(events: int, seed: int, hours: HourRange) -> float:
+    """Return the mean of events an hour by which `hours` hold about so many.
+
+    A world has its days and its nights, and weekends: a small one tells the share of these hours.
+    """
+    small = World(WorldSettings(seed=seed, events_per_hour=_SMALL_MEAN))
+    held = sum(1 for hour in hours for _ in small.lines(hour))
+    return _SMALL_MEAN * events / held
+
+
+def render(
+    root: Path, seed: int, events_per_hour: float, hours: HourRange, *, longest: int = 24
+) -> ServedWorld:
+    """Render the zips of `hours`, one for each request of `longest` hours, unless they are there.
+
+    `events_per_hour` is the mean; the world's days and weeks go up and down around it.
+    """
+    mean = max(1, round(events_per_hour))
+    folder = root / f"{seed}-{mean}-{api_parameter(hours.first)}-{len(hours)}-{longest}"
+    told = folder / "counts.json"
+    if not told.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        ranges = contiguous_ranges(hours, longest=longest)
+        with ProcessPoolExecutor() as pool:
+            render_one = partial(_render_range, folder=folder, seed=seed, mean=mean)
+            parts = list(pool.map(render_one, ranges))
+        counts = WorldCounts(*(sum(column) for column in zip(*parts, strict=True)))
+        told.write_text(json.dumps(asdict(counts)))
+    return ServedWorld(folder, hours, WorldCounts(**json.loads(told.read_text())))
+
+
+def zip_name(start: str, end: str) -> str:
+    """Return the file that answers a request's `start` and `end`, as the Export API takes them."""
+    return f"{start}--{end}.zip"
+
+
+def _render_range(
+    hours: HourRange, folder: Path, seed: int, mean: int
+) -> tuple[int, int, int, int]:
+    """Render one zip, or none when its hours are all quiet; return its part of the counts."""
+    world = World(WorldSettings(seed=seed, events_per_hour=mean))
+    path = folder / zip_name(api_parameter(hours.first), api_parameter(hours.last))
+    part = path.with_suffix(".part")
+    with part.open("wb") as file:
+        members = (Entry(m.name, [m.data]) for hour in hours for m in world.members(hour))
+        count = write_zip(members, file, _NO_LIMIT)
+    if not count:
+        part.unlink()
+        return 0, 0, 0, 0
+    part.rename(path)
+    lines, uuids, size = _counted(path)
+    return lines, uuids, size, path.stat().st_size
+
+
+def _counted(path: Path) -> tuple[int, int, int]:
+    """Count the lines of a zip, their distinct uuids, and their bytes."""
+    uuids: set[bytes] = set()
+    lines = size = 0
+    with zipfile.ZipFile(path) as archive:
+        for name in archive.namelist():
+            with archive.open(name) as member:
+                for block in whole_lines(gunzip(member)):
+                    size += len(block)
+                    for line in split_lines(block):
+                        lines += 1
+                        uuids.add(str(orjson.loads(line)["uuid"]).encode())
+    return lines, len(uuids), size
