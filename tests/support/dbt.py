@@ -78,16 +78,26 @@ def run_on(
     settings: Mapping[str, str], command: Sequence[str], *, project: Path = PROJECT
 ) -> dict[str, str]:
     """Run a dbt command on the target that `WAREHOUSE` in the settings names, as `run` does."""
-    target = settings["WAREHOUSE"]
+    return {result.node.name: str(result.status) for result in _results(settings, command, project)}
+
+
+def compiled_on(settings: Mapping[str, str], *, project: Path = PROJECT) -> dict[str, str]:
+    """Compile the models for the target that `WAREHOUSE` names; return each one's SQL by name."""
+    command = ["compile", "--resource-type", "model"]
+    results = _results(settings, command, project)
+    return {result.node.name: result.node.compiled_code for result in results}
+
+
+def _results(settings: Mapping[str, str], command: Sequence[str], project: Path) -> list[Any]:
     with _environment({**settings, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"}):
-        outcome = dbtRunner().invoke([*command, *_flags(project, target)])
+        outcome = dbtRunner().invoke([*command, *_flags(project, settings["WAREHOUSE"])])
     if outcome.exception is not None:
         raise DbtError(str(outcome.exception)) from outcome.exception
     results = list(getattr(outcome.result, "results", []))
     bad = [result for result in results if result.status not in _GOOD]
     if bad or not outcome.success:
         raise DbtError("\n".join(f"{r.node.name}: {r.status} {r.message}" for r in bad))
-    return {result.node.name: str(result.status) for result in results}
+    return results
 
 
 def silver_only(folder: Path) -> Path:
@@ -108,7 +118,7 @@ def models_in_build_order(project: Path = PROJECT) -> list[str]:
 
 
 def _flags(project: Path, target: str = "duckdb") -> list[str]:
-    folder = str(_target(project, target))
+    folder = str(_target(target, project))
     return [
         "--project-dir", str(project), "--profiles-dir", str(project), "--target", target,
         "--target-path", folder, "--log-path", folder,
@@ -117,7 +127,7 @@ def _flags(project: Path, target: str = "duckdb") -> list[str]:
 
 
 @cache
-def _target(project: Path, target: str) -> Path:
+def _target(target: str, project: Path) -> Path:
     """Return this process's own folder for what dbt writes, so that runs do not meet in one."""
     return Path(tempfile.mkdtemp(prefix="dbt-target-"))
 

@@ -33,6 +33,7 @@ from string import Template
 from typing import Any
 from unittest.mock import patch
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import fakesnow.server
 import pyarrow as pa
@@ -52,6 +53,18 @@ _ACCOUNT = re.compile(
     r"|resource\s+monitor|integration))\b",
     re.IGNORECASE,
 )
+_MADE = re.compile(
+    r"\s*create\s+(?P<replace>or\s+replace\s+)?(?P<kind>storage\s+integration|resource\s+monitor|\w+)"
+    r"\s+(?:if\s+not\s+exists\s+)?(?P<name>\w+)",
+    re.IGNORECASE,
+)
+_DROPPED = re.compile(
+    r"\s*drop\s+(?P<kind>storage\s+integration|resource\s+monitor|\w+)\s+if\s+exists\s+(?P<name>\w+)",
+    re.IGNORECASE,
+)
+_DESCRIBED = re.compile(r"\s*desc\s+(integration|stage)\s+([\w.]+)", re.IGNORECASE)
+_PROPERTY = re.compile(r"(storage_\w+)\s*=\s*\(?'([^']*)'", re.IGNORECASE)
+SNOWFLAKE_USER_ARN = "arn:aws:iam::123456789001:user/abc1-b-self1234"
 _TEMPORARY = re.compile(
     r"(\s*create(?:\s+or\s+replace)?)\s+temp(?:orary)?\s+(table|view)", re.IGNORECASE
 )
@@ -98,6 +111,7 @@ class FakeSnowflake:
     statements: list[str] = field(default_factory=list)
     account_statements: list[str] = field(default_factory=list)
     loaded: dict[str, set[tuple[str, str]]] = field(default_factory=lambda: defaultdict(set))
+    account_objects: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def read(self, bucket: str, key: str) -> tuple[bytes, str]:
         """Return an object's bytes and its version. Raises the error that Snowflake would."""
@@ -174,9 +188,10 @@ def _rewritten(running: FakeSnowflake, cursor: Any, command: str) -> str:
     """Return a statement as fakesnow can run it."""
     if emptied := _EMPTIED.match(command):
         running.loaded.pop(emptied[1].lower(), None)
+    if described := _DESCRIBED.match(command):
+        return _described(running, cursor, *described.groups())
     if _ACCOUNT.match(command):
-        running.account_statements.append(command)
-        return "select 'Statement executed successfully.' as status"
+        return f"select '{_account_answer(running, command)}' as status"
     if listed := _LIST.match(command):
         return _list(running, cursor, listed)
     if staged := _FROM_STAGE.match(command):
@@ -187,6 +202,45 @@ def _rewritten(running: FakeSnowflake, cursor: Any, command: str) -> str:
     # DuckDB has a function of that name, for another thing.
     command = re.sub(r"\bto_array\(", "fs_to_array(", command)
     return _TEMPORARY.sub(r"\1 \2", command)
+
+
+def _account_answer(running: FakeSnowflake, command: str) -> str:
+    """Keep what a statement about the account does, and answer as Snowflake does."""
+    running.account_statements.append(command)
+    if made := _MADE.match(command):
+        name = f"{' '.join(made['kind'].lower().split())} {made['name'].upper()}"
+        if name in running.account_objects and not made["replace"]:
+            return f"{made['name']} already exists, statement succeeded."
+        # A new integration has a new external id, also one that replaces another.
+        running.account_objects[name] = {
+            "STORAGE_AWS_IAM_USER_ARN": SNOWFLAKE_USER_ARN,
+            "STORAGE_AWS_EXTERNAL_ID": f"ABC_SFCRole={uuid4().hex}",
+            **_properties(command),
+        }
+        return f"{made['name']} successfully created."
+    if dropped := _DROPPED.match(command):
+        name = f"{' '.join(dropped['kind'].lower().split())} {dropped['name'].upper()}"
+        if running.account_objects.pop(name, None) is None:
+            return "Drop statement executed successfully (already dropped)."
+        return f"{dropped['name']} successfully dropped."
+    if altered := re.match(r"\s*alter\s+storage\s+integration\s+(\w+)", command, re.IGNORECASE):
+        name = f"storage integration {altered[1].upper()}"
+        running.account_objects[name].update(_properties(command))
+    return "Statement executed successfully."
+
+
+def _properties(command: str) -> dict[str, str]:
+    return {name.upper(): value for name, value in _PROPERTY.findall(command)}
+
+
+def _described(running: FakeSnowflake, cursor: Any, kind: str, name: str) -> str:
+    if kind.lower() == "stage":
+        bucket, prefix = _place(cursor, name)
+        properties = {"URL": f'["s3://{bucket}/{prefix}"]'}
+    else:
+        properties = running.account_objects[f"storage integration {name.upper()}"]
+    rows = ", ".join(f"('{key}', '{value}')" for key, value in properties.items())
+    return f'select * from (values {rows}) as described ("property", "property_value")'
 
 
 def _add_functions(cursor: Any) -> None:

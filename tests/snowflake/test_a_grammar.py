@@ -1,0 +1,92 @@
+"""Rung a: every statement that goes to Snowflake is its SQL, by sqlfluff's grammar of it.
+
+This finds slips of the pen in what no engine here can run: COPY, grants, integrations, tasks. It
+knows no names and no types.
+"""
+
+import re
+from pathlib import Path
+
+import pytest
+from sqlfluff.core import Linter
+
+import amplitude_assets.bootstrap
+import amplitude_assets.warehouse
+from amplitude_assets.bootstrap import snowflake as bootstrap
+from amplitude_assets.warehouse.snowflake import statements_of
+from tests.support import dbt
+from tests.support.snowflake import SnowflakeUnderTest
+
+_ROOT = Path(__file__).parents[2]
+_LOADER = Path(amplitude_assets.warehouse.__file__).parent / "sql"
+_BOOTSTRAP = Path(amplitude_assets.bootstrap.__file__).parent / "sql"
+_NATIVE = _ROOT / "deploy" / "snowflake-native"
+_NAMES = bootstrap.SnowflakeNames(
+    database="AMPLITUDE",
+    role="AMPLITUDE_PIPELINE",
+    user="AMPLITUDE_PIPELINE",
+    warehouse="AMPLITUDE_WH",
+    stage="bronze.lake",
+    location="s3://bucket/prefix/",
+    role_arn="arn:aws:iam::1:role/it's",
+    public_key="MIIB",
+    identity_arn="arn:aws:iam::1:role/pipeline",
+)
+
+
+@pytest.fixture(scope="module")
+def grammar() -> Linter:
+    return Linter(dialect="snowflake")
+
+
+def errors(grammar: Linter, sql: str) -> list[str]:
+    parsed = grammar.parse_string(sql)
+    unparsable = [v.desc() for v in parsed.violations]
+    tree = parsed.tree
+    if tree is not None:
+        unparsable += [part.raw[:80] for part in tree.recursive_crawl("unparsable")]
+    return unparsable
+
+
+@pytest.mark.parametrize(
+    "name",
+    sorted({path.stem for path in [*_LOADER.glob("snowflake/*"), *_LOADER.glob("shared/*")]}),
+)
+def test_the_loaders_statements(grammar: Linter, name: str) -> None:
+    for statement in statements_of(name):
+        filled = statement.replace("{stage}", "bronze.lake").replace("{files}", "'a/b', 'c'")
+        # The connector puts text in the place of parameters.
+        assert not errors(grammar, re.sub(r"%\((\w+)\)s", "'value'", filled) + ";\n")
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in _BOOTSTRAP.glob("*.sql")))
+def test_the_statements_of_the_set_up(grammar: Linter, name: str) -> None:
+    sql = bootstrap.render(_NAMES, [name])
+    assert not errors(grammar, sql)
+    assert "replace" not in sql.lower().replace("never replaced", "")
+
+
+@pytest.mark.parametrize("path", sorted(_NATIVE.glob("*.sql")), ids=lambda path: path.stem)
+def test_the_statements_without_dbt(grammar: Linter, path: Path) -> None:
+    assert not errors(grammar, path.read_text())
+
+
+def test_every_compiled_model(grammar: Linter, fake_account: SnowflakeUnderTest) -> None:
+    fake_account.empty()
+    compiled = dbt.compiled_on(fake_account.environment)
+    assert len(compiled) > 30
+    wrong = {name: errors(grammar, f"{sql.strip()}\n") for name, sql in compiled.items()}
+    assert not {name: found for name, found in wrong.items() if found}
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "copy into t from (select $1 from @stage files = ('a');",
+        "create storage integration if not exists i type = external_stage storage = 's3';",
+        "grant usage on on database d to role r;",
+        "create task t warehouse = w schedule '5 minutes' as select 1;",
+    ],
+)
+def test_the_grammar_refuses_what_is_none(grammar: Linter, broken: str) -> None:
+    assert errors(grammar, broken)

@@ -1,0 +1,193 @@
+"""`bootstrap aws`, against moto's server over HTTP: what it makes, twice, and what it leaves."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+
+from amplitude_assets.bootstrap import aws_documents as documents
+from amplitude_assets.bootstrap.aws import (
+    READER_POLICY,
+    READER_ROLE,
+    WRITER_POLICY,
+    AwsSetup,
+    Principal,
+    render,
+)
+from amplitude_assets.bootstrap.aws_documents import LakePlace
+from amplitude_assets.bootstrap.steps import SetupError, apply_all
+from tests.support.s3 import ENVIRONMENT, s3_server
+
+LAKE = LakePlace("a-new-lake", "some/prefix", "eu-central-1")
+SNOWFLAKE = Principal("arn:aws:iam::123456789001:user/abc1-b-self1234", "ABC_SFCRole=2_xyz=")
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    with s3_server() as server:
+        yield server.endpoint_url
+
+
+@pytest.fixture
+def session(endpoint: str) -> boto3.session.Session:
+    import requests
+
+    requests.post(f"{endpoint}/moto-api/reset", timeout=10).raise_for_status()
+    return boto3.session.Session(
+        aws_access_key_id=ENVIRONMENT["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=ENVIRONMENT["AWS_SECRET_ACCESS_KEY"],
+    )
+
+
+@pytest.fixture
+def setup(session: boto3.session.Session, endpoint: str) -> AwsSetup:
+    return AwsSetup(session, LAKE, endpoint)
+
+
+def outcomes(steps: Any) -> set[str]:
+    return {done.outcome for done in apply_all(steps)}
+
+
+def held(session: boto3.session.Session, endpoint: str) -> dict[str, Any]:
+    """Read everything back with calls of the test's own."""
+    s3 = session.client("s3", endpoint_url=endpoint)
+    iam = session.client("iam", endpoint_url=endpoint, region_name="us-east-1")
+    policies = {}
+    for policy in iam.list_policies(Scope="Local")["Policies"]:
+        version = iam.get_policy_version(
+            PolicyArn=policy["Arn"], VersionId=policy["DefaultVersionId"]
+        )
+        policies[policy["PolicyName"]] = version["PolicyVersion"]["Document"]
+    attached = iam.list_attached_role_policies(RoleName=READER_ROLE)["AttachedPolicies"]
+    encryption = s3.get_bucket_encryption(Bucket=LAKE.bucket)
+    rules = s3.get_bucket_lifecycle_configuration(Bucket=LAKE.bucket)["Rules"]
+    return {
+        "region": s3.get_bucket_location(Bucket=LAKE.bucket)["LocationConstraint"],
+        "versioning": s3.get_bucket_versioning(Bucket=LAKE.bucket)["Status"],
+        "encryption": encryption["ServerSideEncryptionConfiguration"],
+        "public": s3.get_public_access_block(Bucket=LAKE.bucket)["PublicAccessBlockConfiguration"],
+        "lifecycle": {rule["ID"] for rule in rules},
+        "tls": json.loads(s3.get_bucket_policy(Bucket=LAKE.bucket)["Policy"]),
+        "policies": policies,
+        "trust": iam.get_role(RoleName=READER_ROLE)["Role"]["AssumeRolePolicyDocument"],
+        "attached": [policy["PolicyName"] for policy in attached],
+    }
+
+
+def test_everything_is_made_as_it_is_shown(
+    setup: AwsSetup, session: boto3.session.Session, endpoint: str
+) -> None:
+    assert outcomes(setup.steps()) == {"made"}
+    found, shown = held(session, endpoint), render(LAKE, None)
+    assert found == {
+        "region": "eu-central-1",
+        "versioning": "Enabled",
+        "encryption": shown["bucket"]["encryption"],
+        "public": dict.fromkeys(shown["bucket"]["public_access_block"], True),
+        "lifecycle": {"old-versions", "unfinished-uploads"},
+        "tls": shown["bucket"]["policy"],
+        "policies": shown["policies"],
+        "trust": documents.trust_in_nobody(),
+        "attached": [READER_POLICY],
+    }
+
+
+def test_applying_twice_changes_nothing(
+    setup: AwsSetup, session: boto3.session.Session, endpoint: str
+) -> None:
+    outcomes(setup.steps(SNOWFLAKE))
+    before = held(session, endpoint)
+    assert outcomes(setup.steps(SNOWFLAKE)) == {"unchanged"}
+    assert outcomes(setup.steps()) == {"unchanged"}  # and a trust that is complete stays
+    assert held(session, endpoint) == before
+
+
+def test_the_handshake_trusts_snowflake_alone_and_only_with_its_external_id(
+    setup: AwsSetup, session: boto3.session.Session, endpoint: str
+) -> None:
+    outcomes(setup.steps())
+    assert outcomes(setup.trust_steps(SNOWFLAKE)) == {"changed"}
+    (statement,) = held(session, endpoint)["trust"]["Statement"]
+    assert statement["Principal"] == {"AWS": SNOWFLAKE.user_arn}
+    assert statement["Condition"] == {"StringEquals": {"sts:ExternalId": SNOWFLAKE.external_id}}
+
+
+def test_what_was_changed_by_hand_is_put_right(
+    setup: AwsSetup, session: boto3.session.Session, endpoint: str
+) -> None:
+    outcomes(setup.steps())
+    before = held(session, endpoint)
+    s3 = session.client("s3", endpoint_url=endpoint)
+    s3.put_bucket_versioning(Bucket=LAKE.bucket, VersioningConfiguration={"Status": "Suspended"})
+    iam = session.client("iam", endpoint_url=endpoint, region_name="us-east-1")
+    arn = next(
+        policy["Arn"]
+        for policy in iam.list_policies(Scope="Local")["Policies"]
+        if policy["PolicyName"] == WRITER_POLICY
+    )
+    for action in ("s3:A*", "s3:B*", "s3:C*", "s3:D*"):  # as many versions as AWS keeps
+        statement = {"Effect": "Allow", "Action": action, "Resource": "*"}
+        document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        iam.create_policy_version(PolicyArn=arn, PolicyDocument=document, SetAsDefault=True)
+    assert {"unchanged", "changed"} <= outcomes(setup.steps())
+    assert held(session, endpoint) == before
+
+
+def test_policies_are_bound_to_the_prefix() -> None:
+    for policy in (documents.writer_policy(LAKE), documents.reader_policy(LAKE)):
+        by_sid = {statement["Sid"]: statement for statement in policy["Statement"]}
+        assert by_sid["Objects"]["Resource"] == "arn:aws:s3:::a-new-lake/some/prefix/*"
+        prefixes = by_sid["List"]["Condition"]["StringLike"]["s3:prefix"]
+        assert prefixes == ["some/prefix", "some/prefix/*"]
+    actions = documents.reader_policy(LAKE)["Statement"][0]["Action"]
+    assert actions == ["s3:GetObject", "s3:GetObjectVersion"]
+
+
+def test_a_key_of_ones_own_is_in_both_policies_and_in_the_bucket() -> None:
+    key = "arn:aws:kms:eu-central-1:1:key/2"
+    lake = LakePlace("a-new-lake", "p", "eu-central-1", kms_key_id=key)
+    writer, reader = documents.writer_policy(lake), documents.reader_policy(lake)
+    assert writer["Statement"][-1]["Action"] == ["kms:GenerateDataKey", "kms:Decrypt"]
+    assert reader["Statement"][-1] == {
+        "Sid": "Key", "Effect": "Allow", "Action": ["kms:Decrypt"], "Resource": key,
+    }  # fmt: skip
+    (rule,) = documents.encryption(lake)["Rules"]
+    assert rule["ApplyServerSideEncryptionByDefault"]["KMSMasterKeyID"] == key
+
+
+def test_destroying_leaves_every_object_without_its_own_flag(
+    setup: AwsSetup, session: boto3.session.Session, endpoint: str
+) -> None:
+    outcomes(setup.steps())
+    s3 = session.client("s3", endpoint_url=endpoint)
+    s3.delete_bucket_policy(Bucket=LAKE.bucket)  # the server here has no TLS
+    for body in (b"one", b"another version"):
+        s3.put_object(Bucket=LAKE.bucket, Key="some/prefix/object", Body=body)
+    assert outcomes(setup.removal_steps(delete_data=False)) == {"removed"}
+    versions = s3.list_object_versions(Bucket=LAKE.bucket)["Versions"]
+    assert len(versions) == 2
+    assert outcomes(setup.removal_steps(delete_data=False)) == {"absent"}
+
+    assert "removed" in outcomes(setup.removal_steps(delete_data=True))
+    assert LAKE.bucket not in {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}
+
+
+def test_a_policy_of_the_buckets_own_is_not_overwritten(
+    setup: AwsSetup, session: boto3.session.Session, endpoint: str
+) -> None:
+    outcomes(setup.steps())
+    s3 = session.client("s3", endpoint_url=endpoint)
+    own = json.dumps({"Version": "2012-10-17", "Statement": []})
+    s3.put_bucket_policy(Bucket=LAKE.bucket, Policy=own)
+    with pytest.raises(SetupError, match="OnlyOverTls"):
+        outcomes(setup.steps())
+    assert s3.get_bucket_policy(Bucket=LAKE.bucket)["Policy"] == own
+
+
+def test_the_role_is_asked_for_before_it_is_there(setup: AwsSetup) -> None:
+    with pytest.raises(SetupError, match="bootstrap aws --apply first"):
+        setup.role_arn()
+    outcomes(setup.steps())
+    assert setup.role_arn().endswith(f":role/{READER_ROLE}")
