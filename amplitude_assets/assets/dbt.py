@@ -23,6 +23,8 @@ from dagster_dbt import (
 from filelock import FileLock
 
 from amplitude_assets.assets.about import OWNERS, tags
+from amplitude_assets.assets.column_lineage import project_version, with_column_lineage
+from amplitude_assets.assets.hour_figures import tell_hour_figures
 from amplitude_assets.config import Settings, share_with_dbt
 from amplitude_assets.instance import WAREHOUSE_POOL
 from amplitude_assets.progress import ProgressSink, StepProgress
@@ -51,6 +53,7 @@ def dbt_models_asset(settings: Settings) -> AssetsDefinition:
         project_dir=DBT_PROJECT_DIR, profiles_dir=DBT_PROJECT_DIR, target=settings.warehouse
     )
     _prepare_manifest(project, settings)
+    version = project_version(_sources(project.project_dir))
 
     @dbt_assets(
         name="dbt_models",
@@ -73,12 +76,19 @@ def dbt_models_asset(settings: Settings) -> AssetsDefinition:
         told = StepProgress(progress, "dbt", len(context.selected_output_names), parts="models")
         build = ["build", "--exclude-resource-type", "unit_test"]
         with warehouse.exclusive():
-            for event in dbt.cli(build, context=context).stream():
-                if not isinstance(event, AssetCheckResult | AssetCheckEvaluation):
-                    told.add(1)
-                yield event
+            invocation = dbt.cli(build, context=context)
+            events = _counted(invocation.stream(), told)
+            yield from with_column_lineage(context, invocation, events, version)
+        tell_hour_figures(context, warehouse, settings.project_id)
 
     return dbt_models
+
+
+def _counted(events: Iterator[Any], told: StepProgress) -> Iterator[Any]:
+    for event in events:
+        if not isinstance(event, AssetCheckResult | AssetCheckEvaluation):
+            told.add(1)
+        yield event
 
 
 class LayerTranslator(DagsterDbtTranslator):

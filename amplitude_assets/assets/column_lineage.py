@@ -1,0 +1,67 @@
+"""Column lineage of the dbt models: from which columns each column is made.
+
+dagster-dbt works it out from the compiled SQL in some seconds of computing, and it changes only
+with the project. So it is worked out once for a version of the project and then carried over from
+each model's last materialisation: Dagster's UI reads it from the newest.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from dagster import AssetExecutionContext, AssetKey, MetadataValue, Output
+from dagster_dbt.core.dbt_cli_invocation import DbtCliInvocation
+from dagster_dbt.core.dbt_event_iterator import DbtEventIterator
+
+_LINEAGE = "dagster/column_lineage"
+_SCHEMA = "dagster/column_schema"
+_VERSION = "dbt_project_version"
+
+
+def project_version(sources: Iterable[Path]) -> str:
+    """Return a digest of the project's files."""
+    digest = hashlib.sha256()
+    for path in sorted(sources):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def with_column_lineage(
+    context: AssetExecutionContext,
+    invocation: DbtCliInvocation,
+    events: Iterator[Any],
+    version: str,
+) -> Iterator[Any]:
+    """Yield the events of a dbt run, those of models with their column lineage.
+
+    On DuckDB, working it out waits for dbt to end, since dbt holds the file.
+    """
+    known = _known_lineage(context, version)
+    if known is None:
+        events = DbtEventIterator(events, invocation).fetch_column_metadata()
+    for event in events:
+        if not isinstance(event, Output):
+            yield event
+            continue
+        lineage = (known or {}).get(context.asset_key_for_output(event.output_name), {})
+        metadata: dict[str, Any] = {**event.metadata, **lineage, _VERSION: version}
+        # The schema of the asset's definition has the columns' descriptions too.
+        metadata.pop(_SCHEMA, None)
+        yield event.with_metadata(metadata)
+
+
+def _known_lineage(
+    context: AssetExecutionContext, version: str
+) -> Mapping[AssetKey, Mapping[str, MetadataValue]] | None:
+    """Return the lineage of all models of this run, or None if one is not of this version."""
+    known: dict[AssetKey, Mapping[str, MetadataValue]] = {}
+    for key in context.selected_asset_keys:
+        event = context.instance.get_latest_materialization_event(key)
+        metadata = (
+            event.asset_materialization.metadata if event and event.asset_materialization else {}
+        )
+        if _VERSION not in metadata or metadata[_VERSION].value != version:
+            return None
+        known[key] = {_LINEAGE: metadata[_LINEAGE]} if _LINEAGE in metadata else {}
+    return known
