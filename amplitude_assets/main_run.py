@@ -121,7 +121,7 @@ class MainRun:
         return result
 
     def _materialised(self, run_id: str) -> dict[AssetKey, set[datetime]]:
-        """Return what a run has materialised, from the instance: a failed step's result lacks it."""
+        """Return what a run has materialised, from the instance: a failed step tells only it."""
         done: dict[AssetKey, set[datetime]] = {}
         for entry in self._instance.all_logs(run_id, of_type=_MATERIALISED):
             event = entry.get_dagster_event()

@@ -76,7 +76,8 @@ def dbt_models_asset(settings: Settings) -> AssetsDefinition:
         told = StepProgress(progress, "dbt", len(context.selected_output_names), parts="models")
         build = ["build", "--exclude-resource-type", "unit_test"]
         with warehouse.exclusive():
-            invocation = dbt.cli(build, context=context)
+            target = dbt_targets(settings) / context.run.run_id
+            invocation = dbt.cli(build, context=context, target_path=target)
             events = _counted(invocation.stream(), told)
             yield from with_column_lineage(context, invocation, events, version)
         tell_hour_figures(context, warehouse, settings.project_id)
@@ -89,6 +90,11 @@ def _counted(events: Iterator[Any], told: StepProgress) -> Iterator[Any]:
         if not isinstance(event, AssetCheckResult | AssetCheckEvaluation):
             told.add(1)
         yield event
+
+
+def dbt_targets(settings: Settings) -> Path:
+    """Return the folder under `DATA_DIR` where dbt writes its log and the SQL of each run."""
+    return settings.data_path / "dbt"
 
 
 class LayerTranslator(DagsterDbtTranslator):

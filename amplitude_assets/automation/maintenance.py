@@ -1,5 +1,6 @@
 """Maintenance: what is kept for a while is cleared, and the models' documentation is written."""
 
+import shutil
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 from dagster import OpExecutionContext, ResourceParam, job, op
 from dagster_dbt import DbtCliResource
 
+from amplitude_assets.assets.dbt import dbt_targets
 from amplitude_assets.config import Settings, share_with_dbt
 from amplitude_assets.export.landing import Landing
 from amplitude_assets.instance import WAREHOUSE_POOL
@@ -40,6 +42,25 @@ def sweep_lake(
     context.log.info(f"Removed {removed} unfinished files.")
 
 
+@op
+def sweep_dbt(
+    context: OpExecutionContext,
+    settings: ResourceParam[Settings],
+    clock: ResourceParam[Callable[[], datetime]],
+) -> None:
+    """Remove what dbt wrote of its runs, its log and the SQL, when it is as old as the landing."""
+    keep_after = clock() - timedelta(hours=settings.landing_retention_hours)
+    folders = dbt_targets(settings)
+    old = [
+        folder
+        for folder in (folders.iterdir() if folders.is_dir() else [])
+        if folder.stat().st_mtime < min(keep_after, clock() - _LEFTOVER_AGE).timestamp()
+    ]
+    for folder in old:
+        shutil.rmtree(folder, ignore_errors=True)
+    context.log.info(f"Removed the folders of {len(old)} runs of dbt.")
+
+
 @op(pool=WAREHOUSE_POOL)
 def compact_warehouse(warehouse: ResourceParam[Warehouse]) -> None:
     """Give back the space of rows that were replaced, where the warehouse does not by itself."""
@@ -63,13 +84,14 @@ def write_dbt_docs(
 
 @job(
     description=(
-        "Clears the landing area and the lake's unfinished files, compacts the warehouse, and "
-        "writes the models' documentation."
+        "Clears the landing area, the lake's unfinished files and what dbt wrote of old runs, "
+        "compacts the warehouse, and writes the models' documentation."
     )
 )
 def maintenance_job() -> None:
     """Do all of it; no part waits for another, and one that fails does not stop the rest."""
     sweep_landing()
     sweep_lake()
+    sweep_dbt()
     compact_warehouse()
     write_dbt_docs()

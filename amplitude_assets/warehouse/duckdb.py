@@ -5,6 +5,7 @@ everything of ours that opens the file holds a lock beside it first: writers wai
 in turn instead of failing.
 """
 
+import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 
 _LIMITS = BatchLimits(lines=4_000_000, objects=100_000)
 _LOCK_SECONDS = 900.0
+_OTHERS_SECONDS = 120.0  # for programs that do not know our lock
 
 
 class DuckDBWarehouse:
@@ -131,8 +133,24 @@ class DuckDBWarehouse:
     def exclusive(self) -> Iterator[None]:
         """Hold the file for something else that opens it, such as dbt.
 
-        Raises WarehouseError when others of ours hold it for longer than the bound.
+        Raises WarehouseError when others hold it for longer than the bound.
         """
+        with self._locked():
+            if self.path.exists():
+                # A dbt that outlived the run that started it has the file open, and no lock.
+                _open(self.path, self._lock_seconds).close()
+            yield
+
+    def compact(self) -> None:
+        """See `Warehouse.compact`."""
+        if self.path.exists():
+            with self._connection() as con:
+                # What is spilled outlives a process that is killed, and nothing else removes it.
+                shutil.rmtree(f"{self.path}.tmp", ignore_errors=True)
+                con.execute("checkpoint")
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(f"{self.path}.lock", timeout=self._lock_seconds):
@@ -147,15 +165,9 @@ class DuckDBWarehouse:
                 f"cannot write {error.filename}; look at DUCKDB_PATH and DATA_DIR"
             ) from None
 
-    def compact(self) -> None:
-        """See `Warehouse.compact`."""
-        if self.path.exists():
-            with self._connection() as con:
-                con.execute("checkpoint")
-
     @contextmanager
     def _connection(self) -> Iterator["duckdb.DuckDBPyConnection"]:
-        with self.exclusive():
+        with self._locked():
             con = _open(self.path, self._lock_seconds)
             try:
                 # A fifth of the size, and faster to write than DuckDB's own choice for JSON text.
@@ -171,7 +183,7 @@ def _open(path: Path, patience: float) -> "duckdb.DuckDBPyConnection":
     """Open the file, waiting while a process that does not know our lock has it open."""
     import duckdb
 
-    give_up = time.monotonic() + min(patience, 30.0)
+    give_up = time.monotonic() + min(patience, _OTHERS_SECONDS)
     while True:
         try:
             return duckdb.connect(str(path))
