@@ -10,6 +10,7 @@ It adds:
 - SELECT and LIST on such a stage;
 - temporary tables in a schema (they are plain tables here);
 - FLATTEN of objects whose keys have a `$` or a dot in them, and functions such as IS_OBJECT;
+- sessions that end when the connector closes them;
 - sums of exact numbers (it makes them floats), and times that are NULL (it sends 1970);
 - statements about accounts (roles, grants, warehouses, sessions) as no-ops, kept for tests;
 - text with a `$` in it, which fakesnow takes for a session variable;
@@ -45,6 +46,7 @@ from fakesnow.instance import FakeSnow
 from fakesnow.transforms import stage as stages
 from fakesnow.variables import Variables
 from snowflake.connector.errors import Error, ProgrammingError
+from starlette.responses import JSONResponse
 
 _LITERAL = re.compile(r"('(?:[^'\\]|''|\\.)*'|\"[^\"]*\"|--[^\n]*|/\*.*?\*/)", re.DOTALL)
 _ACCOUNT = re.compile(
@@ -140,6 +142,7 @@ def fake_snowflake(s3: Any) -> Iterator[FakeSnowflake]:
     with (
         closing(database.duck_conn),
         patch.object(fakesnow.server, "shared_fs", database),
+        patch.object(fakesnow.server, "JSONResponse", _answer),
         patch.object(macros, "FS_FLATTEN", _FLATTEN),
         patch.object(transforms, "numeric_agg_implicit_cast", lambda expression: expression),
         patch.object(arrow, "timestamp_to_sf_struct", _with_nulls(arrow.timestamp_to_sf_struct)),
@@ -269,6 +272,14 @@ def _describing() -> Any:
             return original(cursor)
 
     return describe
+
+
+def _answer(content: dict[str, Any], **arguments: Any) -> JSONResponse:
+    """Give a login the token without which the connector cannot end its session."""
+    data = content.get("data")
+    if isinstance(data, dict) and "token" in data:
+        data["masterToken"] = data["token"]
+    return JSONResponse(content, **arguments)
 
 
 def _with_nulls(original: Any) -> Any:

@@ -1,0 +1,252 @@
+"""Rung b: the loader and the whole graph through the real connector, over HTTP.
+
+`[fakesnow]` is DuckDB behind Snowflake's wire: it shows statements, transactions and client code.
+`[live]` is an account, where one is configured.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from snowflake.connector.errors import ProgrammingError
+
+from amplitude_assets.hours import HOUR, HourRange, parse_hour
+from amplitude_assets.lake.manifest import Manifest
+from amplitude_assets.lake.store import Lake
+from amplitude_assets.snowflake_access import snowflake_connections
+from amplitude_assets.warehouse import snowflake
+from amplitude_assets.warehouse.base import WarehouseError
+from amplitude_assets.warehouse.snowflake import SnowflakeWarehouse
+from tests.support.lake import FETCHED_AT, PROJECT, manifest_of, publish
+from tests.support.snowflake import SnowflakeUnderTest
+
+FIRST = parse_hour("2026-09-01T05")
+DAY = HourRange(FIRST, FIRST + 23 * HOUR)
+AWKWARD = [
+    b'{"i": 6396, "$insert_id": "a$b", "a.b": 1, "City": "b", "city": "a"}',
+    '{"u": "\u2028 and \U0001f600", "q": "\\"\\\\\\n"}'.encode(),
+    b'{"nested": {"list": [1, [2], {}], "none": null}}',
+    b"{}",
+]
+
+
+@pytest.fixture
+def lake(empty_account: SnowflakeUnderTest) -> Lake:
+    return empty_account.lake
+
+
+@pytest.fixture
+def warehouse(empty_account: SnowflakeUnderTest) -> SnowflakeWarehouse:
+    return empty_account.warehouse(run_id="run-0123")
+
+
+def rows(warehouse: SnowflakeWarehouse) -> list[tuple[str, int, object]]:
+    found = warehouse.query(
+        "select source_object, source_line, event from bronze.raw_events order by 1, 2"
+    )
+    return [(key, line, json.loads(event)) for key, line, event in found]
+
+
+def everything(warehouse: SnowflakeWarehouse) -> list[list[tuple[object, ...]]]:
+    tables = ("raw_events", "export_hours", "rejected_lines")
+    return [sorted(warehouse.query(f"select * from bronze.{table}")) for table in tables]
+
+
+def test_each_line_is_one_row_with_its_object_and_number(
+    lake: Lake, warehouse: SnowflakeWarehouse, tmp_path: Path
+) -> None:
+    manifest = publish(lake, FIRST, [AWKWARD, AWKWARD[:1]], tmp_path / "files")
+    assert warehouse.load(lake, [manifest], "load-1").replaced == [FIRST]
+    expected = [
+        (item.key, number, json.loads(line))
+        for item, lines in zip(manifest.objects, [AWKWARD, AWKWARD[:1]], strict=True)
+        for number, line in enumerate(lines, start=1)
+    ]
+    assert rows(warehouse) == sorted(expected)
+
+
+def test_the_ledger_says_what_was_loaded(
+    lake: Lake, warehouse: SnowflakeWarehouse, tmp_path: Path
+) -> None:
+    assert warehouse.ledger(PROJECT, DAY) == {}
+    full = publish(lake, FIRST, [[b"{}", b"{}"]], tmp_path / "files")
+    empty = publish(lake, FIRST + HOUR, [], tmp_path / "files")
+    warehouse.load(lake, [full, empty], "load-1")
+    assert {
+        hour: (row.status, row.objects, row.lines, row.load_id, row.fetched_at)
+        for hour, row in warehouse.ledger(PROJECT, DAY).items()
+    } == {
+        FIRST: ("loaded", 1, 2, "load-1", FETCHED_AT),
+        FIRST + HOUR: ("empty", 0, 0, "load-1", FETCHED_AT),
+    }
+    counts = warehouse.counts(PROJECT, DAY)
+    assert [(hour.lines, hour.bronze_rows, hour.silver_events) for hour in counts] == [
+        (2, 2, None),
+        (0, 0, None),
+    ]
+
+
+def test_loading_twice_changes_no_table(
+    lake: Lake, warehouse: SnowflakeWarehouse, tmp_path: Path
+) -> None:
+    hours = [publish(lake, FIRST, [[b"{}"]], tmp_path), publish(lake, FIRST + HOUR, [], tmp_path)]
+    warehouse.load(lake, hours, "load-1")
+    before = everything(warehouse)
+    report = warehouse.load(lake, hours, "load-2")
+    assert (report.replaced, len(report.unchanged)) == ([], 2)
+    assert everything(warehouse) == before
+
+
+@pytest.mark.parametrize("redelivered", [[], [[b'{"a": 1}']], [[b"{}", b'{"b": 2}', b"{}"]]])
+def test_an_hour_is_replaced_by_what_it_is_now_and_back_again(
+    lake: Lake, warehouse: SnowflakeWarehouse, tmp_path: Path, redelivered: list[list[bytes]]
+) -> None:
+    neighbour = publish(lake, FIRST + HOUR, [[b'{"n": 1}']], tmp_path)
+    original = publish(lake, FIRST, [[b"{}", b"{}"]], tmp_path)
+    warehouse.load(lake, [original, neighbour], "load-1")
+    before = rows(warehouse)
+
+    warehouse.load(lake, [publish(lake, FIRST, redelivered, tmp_path)], "load-2")
+    lines = [json.loads(line) for file in redelivered for line in file]
+    found = [event for _, _, event in rows(warehouse)]
+    assert sorted(found, key=str) == sorted([*lines, {"n": 1}], key=str)
+
+    # The same files once more, which Snowflake's load history would skip in a table that had them.
+    warehouse.load(lake, [original], "load-3")
+    assert rows(warehouse) == before
+
+
+def test_one_bad_hour_does_not_take_the_others_with_it(
+    lake: Lake, warehouse: SnowflakeWarehouse, tmp_path: Path
+) -> None:
+    good = publish(lake, FIRST, [[b"{}"]], tmp_path)
+    short = publish(lake, FIRST + HOUR, [[b'{"a": 1}']], tmp_path)
+    (item,) = short.objects
+    short = short.model_copy(
+        update={"lines": 2, "objects": (item.model_copy(update={"lines": 2}),)}
+    )
+    gone = publish(lake, FIRST + 2 * HOUR, [[b'{"b": 1}']], tmp_path)
+    lake.delete(gone.objects[0].key)
+    broken = publish(lake, FIRST + 3 * HOUR, [[b'{"c": ']], tmp_path)
+
+    report = warehouse.load(lake, [good, short, gone, broken], "load-1")
+
+    assert report.replaced == [FIRST]
+    assert [error.hour for error in report.errors] == [FIRST + n * HOUR for n in (1, 2, 3)]
+    assert "holds 2 lines, Snowflake found 1" in report.errors[0].message
+    assert gone.objects[0].key in report.errors[1].message
+    assert "JSON" in report.errors[2].message
+    assert list(warehouse.ledger(PROJECT, DAY)) == [FIRST]
+    assert len(rows(warehouse)) == 1
+
+
+def test_a_load_that_breaks_off_leaves_bronze_as_it_was(
+    lake: Lake,
+    warehouse: SnowflakeWarehouse,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    warehouse.load(lake, [publish(lake, FIRST, [[b"{}"]], tmp_path)], "load-1")
+    before = everything(warehouse)
+    original = snowflake.statements_of
+
+    def with_a_fault(script: str) -> list[str]:
+        # After the hour was deleted and its events are in.
+        return ["select no_such_column"] if script == "insert_ledger" else original(script)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(snowflake, "statements_of", with_a_fault)
+        with pytest.raises(WarehouseError, match="Snowflake"):
+            warehouse.load(lake, [publish(lake, FIRST, [[b'{"a": 1}']], tmp_path)], "load-2")
+    assert everything(warehouse) == before
+
+
+def test_merge_files_are_loaded_once(
+    lake: Lake, warehouse: SnowflakeWarehouse, tmp_path: Path
+) -> None:
+    assert warehouse.load_merges(lake, PROJECT) == 0
+    merge = {
+        "scope": 1,
+        "merge_time": 1_767_225_600_123,
+        "merge_server_time": None,
+        "amplitude_id": 7,
+        "merged_amplitude_id": 3,
+    }
+    lines = [json.dumps(merge).encode(), b'{"scope": 1}']
+    _, [(item, path)] = manifest_of(FIRST, [lines], tmp_path)
+    lake.put_object(item.model_copy(update={"key": f"merges/{PROJECT}/m.json.gz"}), path)
+    assert [warehouse.load_merges(lake, PROJECT) for _ in range(2)] == [1, 0]
+    found = warehouse.query(
+        "select amplitude_id, merged_amplitude_id, cast(merge_event_time as varchar), "
+        "merge_server_time from bronze.merge_ids"
+    )
+    assert found == [(7, 3, "2026-01-01 00:00:00.123", None)]
+
+
+def test_a_statement_says_which_run_asset_and_hours_it_is_of(
+    fake_account: SnowflakeUnderTest, tmp_path: Path
+) -> None:
+    fake_account.empty()
+    double = fake_account.double
+    assert double is not None
+    manifests = _two_hours(fake_account.lake, tmp_path)
+    fake_account.warehouse(run_id="run-0123").load(fake_account.lake, manifests, "load-1")
+    (statement,) = double.snowflake.account_statements
+    tag = json.loads(statement.partition("=")[2].strip().strip("'"))
+    assert tag == {
+        "application": "amplitude-assets",
+        "asset": "bronze/raw_events",
+        "run_id": "run-0123",
+        "load_id": "load-1",
+        "project_id": PROJECT,
+        "hours": "2026-09-01T05 to 2026-09-01T06",
+        "hour_count": 2,
+    }
+
+
+def test_hours_share_a_copy(fake_account: SnowflakeUnderTest, tmp_path: Path) -> None:
+    fake_account.empty()
+    double = fake_account.double
+    assert double is not None
+    manifests = _two_hours(fake_account.lake, tmp_path)
+    fake_account.warehouse().load(fake_account.lake, manifests, "load-1")
+    (copy,) = [text for text in double.snowflake.statements if text.lower().startswith("copy")]
+    assert all(item.key in copy for manifest in manifests for item in manifest.objects)
+
+
+def _two_hours(lake: Lake, folder: Path) -> Sequence[Manifest]:
+    return [publish(lake, FIRST + n * HOUR, [[b"{}"]], folder) for n in range(2)]
+
+
+def test_a_connection_is_rolled_back_and_closed_when_its_block_fails(
+    empty_account: SnowflakeUnderTest, warehouse: SnowflakeWarehouse, lake: Lake, tmp_path: Path
+) -> None:
+    warehouse.load(lake, [publish(lake, FIRST, [[b"{}"]], tmp_path)], "load-1")
+    connect = snowflake_connections(empty_account.settings)
+    with pytest.raises(KeyboardInterrupt), connect() as connection:
+        connection.cursor().execute("begin")
+        connection.cursor().execute("delete from bronze.raw_events")
+        raise KeyboardInterrupt
+    assert connection.is_closed()
+    assert len(rows(warehouse)) == 1
+    with connect() as second:
+        pass
+    assert second.is_closed()
+
+
+def test_a_refused_statement_says_what_to_do(warehouse: SnowflakeWarehouse) -> None:
+    with pytest.raises(WarehouseError, match=r"Snowflake: .*bootstrap snowflake"):
+        warehouse.query("select * from bronze.no_such_table")
+
+
+def test_the_shim_still_fits_fakesnow(fake_account: SnowflakeUnderTest) -> None:
+    """If this fails after an update, the shim has to be looked at."""
+    with (
+        snowflake_connections(fake_account.settings)() as connection,
+        pytest.raises(ProgrammingError, match="91016"),
+    ):
+        connection.cursor().execute("create or replace table bronze.t (a varchar)")
+        connection.cursor().execute(
+            "copy into bronze.t (a) from (select $1 from @bronze.lake) files = ('no/such')"
+        )
