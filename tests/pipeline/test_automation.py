@@ -1,0 +1,276 @@
+"""The sensors and schedules over the real assets: what they ask for is run, in this process."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from dagster import (
+    AssetKey,
+    AssetRecordsFilter,
+    DagsterInstance,
+    ExecuteInProcessResult,
+    ReexecutionOptions,
+    RetryPolicy,
+    RunRequest,
+    SkipReason,
+    build_schedule_context,
+    build_sensor_context,
+    execute_job,
+)
+from dagster._core.code_pointer import ModuleCodePointer
+from dagster._core.definitions.reconstruct import ReconstructableRepository
+
+from amplitude_assets.automation.requests import RANGE_END, RANGE_START, REASON, range_tags
+from amplitude_assets.automation.runs import STAGES
+from amplitude_assets.config import Settings, load_settings
+from amplitude_assets.definitions import build_definitions
+from amplitude_assets.emulator import (
+    API_KEY,
+    SECRET_KEY,
+    Emulator,
+    Fault,
+    FaultKind,
+    World,
+    WorldSettings,
+    serve,
+)
+from amplitude_assets.hours import (
+    HOUR,
+    HourRange,
+    api_parameter,
+    hour_of_partition,
+    last_exportable_hour,
+    partition_of_hour,
+)
+from amplitude_assets.instance import open_instance
+from amplitude_assets.warehouse.duckdb import DuckDBWarehouse
+from tests.support.simulated_runs import SimulatedRuns
+
+PROJECT = 734517
+WORLD = World(WorldSettings(seed=5, events_per_hour=60, project_id=PROJECT))
+NEWEST = last_exportable_hour(datetime.now(UTC), 2)
+BRONZE = AssetKey(["bronze", "raw_events"])
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+class Pipeline:
+    """An instance and the graph, with what a daemon does: evaluate, and run what is asked for."""
+
+    def __init__(self, settings: Settings, instance: DagsterInstance, emulator: Emulator) -> None:
+        self.settings = settings
+        self.instance = instance
+        self.emulator = emulator
+        self.graph = build_definitions(settings, step_retry=RetryPolicy(max_retries=0))
+        self.warehouse = DuckDBWarehouse(settings.resolved_duckdb_path)
+        self._cursors: dict[str, str | None] = {}
+
+    def evaluate(self, sensor: str) -> list[RunRequest]:
+        """Evaluate a sensor once more, as the daemon does, and return what it asks for."""
+        context = build_sensor_context(instance=self.instance, cursor=self._cursors.get(sensor))
+        tick = self.graph.get_repository_def().get_sensor_def(sensor).evaluate_tick(context)
+        self._cursors[sensor] = tick.cursor
+        return list(tick.run_requests or [])
+
+    def run(self, job: str, request: RunRequest) -> ExecuteInProcessResult:
+        """Run what was asked for."""
+        return self.graph.resolve_job_def(job).execute_in_process(
+            run_config=_QUIET,
+            instance=self.instance,
+            tags=request.tags,
+            asset_selection=request.asset_selection,
+            raise_on_error=False,
+        )
+
+    def load(self, hours: HourRange) -> ExecuteInProcessResult:
+        return self.run("hours_job", RunRequest(tags=range_tags(hours)))
+
+    def build(self) -> None:
+        """Have it that the models were built; `test_processes.py` builds them for real."""
+        graph = self.graph.resolve_asset_graph()
+        models = graph.materializable_asset_keys - set(STAGES)
+        runs = SimulatedRuns(self.instance)
+        run = runs.begin_models(models)
+        runs.build(run, models)
+        runs.end(run)
+
+    def in_bronze(self) -> set[datetime]:
+        keys = self.instance.get_materialized_partitions(BRONZE)
+        return {hour_of_partition(key) for key in keys}
+
+    def asked_of_amplitude(self) -> list[tuple[str, str]]:
+        """Return the ranges of the requests so far, and forget them."""
+        asked = [(request.start, request.end) for request in self.emulator.requests]
+        self.emulator.requests.clear()
+        return asked
+
+
+@pytest.fixture
+def pipeline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipeline]:
+    with serve(WORLD) as emulator:
+        for name, value in {
+            "AMPLITUDE_BASE_URL": emulator.base_url,
+            "AMPLITUDE_API_KEY": API_KEY,
+            "AMPLITUDE_SECRET_KEY": SECRET_KEY,
+            "AMPLITUDE_PROJECT_ID": str(PROJECT),
+            "AMPLITUDE_REQUEST_HOURS": "6",
+            "LOOKBACK_DAYS": "1",
+        }.items():
+            monkeypatch.setenv(name, value)
+        settings = load_settings()
+        with open_instance(settings) as instance:
+            yield Pipeline(settings, instance, emulator)
+
+
+def _range(request: RunRequest) -> HourRange:
+    return HourRange(
+        hour_of_partition(request.tags[RANGE_START]), hour_of_partition(request.tags[RANGE_END])
+    )
+
+
+def test_new_hours_are_loaded_and_the_models_follow_once(pipeline: Pipeline) -> None:
+    (request,) = pipeline.evaluate("new_hours")
+    recent = HourRange(_range(request).first, _range(request).last)
+    assert len(recent) == 24
+    assert pipeline.evaluate("models_follow_bronze") == []
+    assert pipeline.run("hours_job", request).success
+    assert pipeline.in_bronze() == set(recent)
+    assert len(pipeline.evaluate("models_follow_bronze")) == 1
+    pipeline.build()
+    assert pipeline.evaluate("models_follow_bronze") == []
+    # The same hours again: nothing has changed, so there is nothing to build.
+    assert pipeline.load(recent).success
+    assert pipeline.evaluate("models_follow_bronze") == []
+
+
+def test_one_bad_hour_leaves_the_others_and_is_asked_for_apart(pipeline: Pipeline) -> None:
+    hours = HourRange(NEWEST - 7 * HOUR, NEWEST)
+    bad = NEWEST - 3 * HOUR
+    pipeline.emulator.add_fault(Fault(FaultKind.STATUS_400_TOO_LARGE, (bad, bad)))
+    assert pipeline.evaluate("carry_on") == []
+    assert not pipeline.load(hours).success
+    assert pipeline.in_bronze() == set()
+    pipeline.asked_of_amplitude()
+    carried_on = pipeline.evaluate("carry_on")
+    assert [_range(request) for request in carried_on] == [
+        HourRange(hours.first, bad - HOUR),
+        HourRange(bad + HOUR, hours.last),
+    ]
+    for request in carried_on:
+        assert request.asset_selection == list(STAGES[1:])
+        assert pipeline.run("hours_job", request).success
+    assert pipeline.in_bronze() == set(hours) - {bad}
+    assert pipeline.asked_of_amplitude() == [], "hours that had arrived were asked for again"
+    assert pipeline.evaluate("carry_on") == []
+    # The bad hour waits; what the look-back lacks besides it is asked for without it.
+    requests = pipeline.evaluate("new_hours")
+    assert requests
+    assert not any(bad in _range(request) for request in requests)
+
+
+def test_dagsters_own_re_execution_asks_for_the_bad_hour_alone(pipeline: Pipeline) -> None:
+    hours = HourRange(NEWEST - 5 * HOUR, NEWEST)
+    bad = NEWEST - 2 * HOUR
+    pipeline.emulator.add_fault(Fault(FaultKind.STATUS_400_TOO_LARGE, (bad, bad)))
+    repository = ReconstructableRepository(
+        ModuleCodePointer("amplitude_assets.definitions", "defs", str(Path.cwd()))
+    )
+    job = repository.get_reconstructable_job("hours_job")
+    with execute_job(
+        job, instance=pipeline.instance, tags=range_tags(hours), raise_on_error=False
+    ) as failed:
+        assert not failed.success
+    pipeline.emulator.clear_faults()
+    pipeline.asked_of_amplitude()
+    again = ReexecutionOptions.from_failure(failed.run_id, pipeline.instance)
+    with execute_job(
+        job, instance=pipeline.instance, tags=range_tags(hours), reexecution_options=again
+    ) as retried:
+        assert retried.success
+    assert pipeline.asked_of_amplitude() == [(api_parameter(bad), api_parameter(bad))]
+    assert pipeline.in_bronze() == set(hours)
+
+
+def test_refused_keys_fail_the_run_at_once_and_are_not_tried_twice(pipeline: Pipeline) -> None:
+    pipeline.emulator.add_fault(Fault(FaultKind.STATUS_401))
+    pipeline.graph = build_definitions(pipeline.settings)  # with the retries of production
+    hours = HourRange(NEWEST - 5 * HOUR, NEWEST)
+    result = pipeline.load(hours)
+    assert not result.success
+    assert pipeline.asked_of_amplitude() == [
+        (api_parameter(hours.first), api_parameter(hours.last))
+    ]
+    assert [event for event in result.all_events if event.is_step_up_for_retry] == []
+
+
+def test_the_nightly_recheck_corrects_what_has_changed_and_leaves_the_rest(
+    pipeline: Pipeline,
+) -> None:
+    hours = HourRange(NEWEST - 5 * HOUR, NEWEST)
+    was_empty = max(list(hours)[:3], key=lambda hour: len(list(WORLD.lines(hour))))
+    was_more = NEWEST - HOUR
+    more = Fault(FaultKind.DUPLICATE_KEYS, (was_more, was_more))
+    pipeline.emulator.add_fault(Fault(FaultKind.HOUR_NOT_FOUND, (was_empty, was_empty)))
+    pipeline.emulator.add_fault(more)
+    assert pipeline.load(hours).success
+    before = pipeline.warehouse.ledger(PROJECT, hours)
+    assert before[was_empty].status == "empty"
+    pipeline.emulator.clear_faults()
+
+    settings = pipeline.settings.model_copy(update={"recheck_hours": 3})
+    asked = _recheck(pipeline, settings)
+    assert [(_range(request), request.tags[REASON]) for request in asked] == [
+        (HourRange(was_empty, was_empty), "recheck"),
+        (HourRange(NEWEST - 2 * HOUR, NEWEST), "recheck"),
+    ]
+    for request in asked:
+        assert pipeline.run("hours_job", request).success
+    after = pipeline.warehouse.ledger(PROJECT, hours)
+    changed = {hour for hour in hours if after[hour] != before[hour]}
+    assert changed == {was_empty, was_more}
+    assert after[was_empty].status == "loaded"
+    assert _events_of(pipeline, was_empty) == (after[was_empty].lines, 0)
+    assert _events_of(pipeline, was_more) == (
+        0,
+        len({json.loads(line)["uuid"] for line in more.extra_lines(was_more)}),
+    )
+    assert _events_of(pipeline, NEWEST) == (0, 0)
+
+
+def test_maintenance_clears_what_is_old_and_keeps_what_is_not(pipeline: Pipeline) -> None:
+    assert pipeline.load(HourRange(NEWEST - HOUR, NEWEST)).success
+    lake = pipeline.settings.data_path / "lake"
+    kept = {path for path in lake.rglob("*") if path.is_file()}
+    left_behind = lake / "events" / "half.json.gz#1"
+    left_behind.write_bytes(b"half")
+    tomorrow = datetime.now(UTC) + timedelta(days=3)
+    pipeline.graph = build_definitions(pipeline.settings, clock=lambda: tomorrow)
+    result = pipeline.run("maintenance_job", RunRequest())
+    assert result.success
+    landing = pipeline.settings.data_path / "landing"
+    assert [path for path in landing.rglob("*") if path.is_file()] == []
+    assert {path for path in lake.rglob("*") if path.is_file()} == kept
+    page = (pipeline.settings.data_path / "dbt-docs" / "static_index.html").read_text()
+    assert "rpt_data_quality" in page
+
+
+def _recheck(pipeline: Pipeline, settings: Settings) -> list[RunRequest]:
+    graph = build_definitions(settings)
+    schedule = graph.get_repository_def().get_schedule_def("nightly_recheck")
+    context = build_schedule_context(
+        instance=pipeline.instance, scheduled_execution_time=datetime.now(UTC)
+    )
+    found = schedule(context)
+    assert not isinstance(found, SkipReason)
+    return list(found)
+
+
+def _events_of(pipeline: Pipeline, hour: datetime) -> tuple[int, int]:
+    """Return what the newest delivery of an hour says came and went."""
+    of_the_hour = AssetRecordsFilter(
+        asset_key=AssetKey("s3_event_objects"), asset_partitions=[partition_of_hour(hour)]
+    )
+    (record,) = pipeline.instance.fetch_materializations(of_the_hour, limit=1).records
+    metadata = record.asset_materialization.metadata
+    return metadata["events_added"].value, metadata["events_removed"].value
