@@ -1,7 +1,7 @@
 """However the hours arrive, silver ends up as if it had been built once from what is there.
 
 Each case is a random history: hours in any order, delivered again with other lines, shrunk, emptied
-and forgotten, merges that come last, events of the past and the future, and runs that stop half-way.
+and forgotten, merges that come last, events of the past and the future, runs that stop half-way.
 At its end every table must equal, row for row, those of a warehouse that saw only the final bronze.
 """
 

@@ -107,12 +107,18 @@ def silver_only(folder: Path) -> Path:
     return copy
 
 
-def models_in_build_order(project: Path = PROJECT) -> list[str]:
-    """Return the names of all models, each after the ones it is made from."""
+def parse(project: Path = PROJECT) -> Manifest:
+    """Return the project's manifest."""
     with _environment({"DUCKDB_PATH": ":memory:"}):
         manifest = dbtRunner().invoke(["parse", *_flags(project)]).result
     assert isinstance(manifest, Manifest)
-    models = {key: node for key, node in manifest.nodes.items() if isinstance(node, ModelNode)}
+    return manifest
+
+
+def models_in_build_order(project: Path = PROJECT) -> list[str]:
+    """Return the names of all models, each after the ones it is made from."""
+    nodes = parse(project).nodes.items()
+    models = {key: node for key, node in nodes if isinstance(node, ModelNode)}
     parents = {key: models.keys() & set(node.depends_on.nodes) for key, node in models.items()}
     return [models[key].name for key in TopologicalSorter(parents).static_order()]
 

@@ -12,13 +12,13 @@ with raw_events as (
 )
 
 select
+    {% for column in exported_columns() -%}
+    {{ exported_value('event', column) }} as {{ column.name }},
+    {% endfor -%}
     project_id,
     export_hour,
     source_object,
     source_line,
     load_id,
-    loaded_at,
-    {%- for column in exported_columns() %}
-    {{ exported_value('event', column) }} as {{ column.name }}{{ ',' if not loop.last }}
-    {%- endfor %}
+    loaded_at
 from raw_events

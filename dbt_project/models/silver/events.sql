@@ -125,16 +125,30 @@ new_events as (
 
 {%- if is_incremental() %}
 
--- Events that stay, of ids that now belong to another user.
-rekeyed_events as (
+known_events as {{ inlined() }} (
     select {{- columns }}
     from {{ this }}
-    where
-        (project_id, amplitude_id) in (select project_id, amplitude_id from rekeyed_ids)
-        and (project_id, export_hour) not in (select project_id, export_hour from load_batch)
-        and (project_id, export_hour, source_object, source_line) not in (
-            select project_id, export_hour, source_object, source_line from verdicts
-        )
+),
+
+-- Events that stay, of ids that now belong to another user.
+rekeyed_events as (
+    select known_events.*
+    from known_events
+    inner join rekeyed_ids
+        on
+            known_events.project_id = rekeyed_ids.project_id
+            and known_events.amplitude_id = rekeyed_ids.amplitude_id
+    left join load_batch
+        on
+            known_events.project_id = load_batch.project_id
+            and known_events.export_hour = load_batch.export_hour
+    left join verdicts
+        on
+            known_events.project_id = verdicts.project_id
+            and known_events.export_hour = verdicts.export_hour
+            and known_events.source_object = verdicts.source_object
+            and known_events.source_line = verdicts.source_line
+    where load_batch.project_id is null and verdicts.project_id is null
 ),
 {%- endif %}
 

@@ -122,9 +122,9 @@ merges as (
     qualify row_number() over (
         partition by project_id, amplitude_id
         order by
-            case method when 'inferred' then 1 else 0 end,
+            case method when 'inferred' then 1 else 0 end asc,
             merged_at desc nulls last,
-            method,
+            method asc,
             merged_amplitude_id desc
     ) = 1
 ),

@@ -79,13 +79,21 @@ affected_uuids as (
 
 -- Rule 1 is judged again for these, so any of their lines may now speak for its insert_id.
 affected_insert_ids as (
-    select project_id, device_id, insert_id from batch_rows where insert_id is not null
-    union
-    select project_id, device_id, insert_id from replaced_rows where insert_id is not null
+    select project_id, device_id, insert_id
+    from batch_rows
+    where insert_id is not null
     union
     select project_id, device_id, insert_id
+    from replaced_rows
+    where insert_id is not null
+    union
+    select known_rows.project_id, known_rows.device_id, known_rows.insert_id
     from known_rows
-    where insert_id is not null and (project_id, uuid) in (select project_id, uuid from affected_uuids)
+    inner join affected_uuids
+        on
+            known_rows.project_id = affected_uuids.project_id
+            and known_rows.uuid = affected_uuids.uuid
+    where known_rows.insert_id is not null
 ),
 
 judged_uuids as (
@@ -110,7 +118,9 @@ other_rows as (
         is_event,
         is_duplicate
     from known_rows
-    where not ({{ in_batch() }}) and (project_id, uuid) in (select project_id, uuid from judged_uuids)
+    where
+        not ({{ in_batch() }})
+        and (project_id, uuid) in (select judged_uuids.project_id, judged_uuids.uuid from judged_uuids)
 )
 
 select
