@@ -23,8 +23,9 @@ import orjson
 
 from amplitude_assets.export.errors import ArchiveError, DiskError, ProjectError
 from amplitude_assets.export.files import PartFile
-from amplitude_assets.export.gzip_stream import EMPTY_GZIP, GzipError, GzipWriter, gunzip
-from amplitude_assets.export.lines import (
+from amplitude_assets.gzip_stream import EMPTY_GZIP, GzipError, GzipWriter, gunzip, read_pieces
+from amplitude_assets.hours import HourRange, format_hour
+from amplitude_assets.json_lines import (
     LongLineError,
     count_objects,
     fault_of,
@@ -32,7 +33,6 @@ from amplitude_assets.export.lines import (
     split_lines,
     whole_lines,
 )
-from amplitude_assets.hours import HourRange, format_hour
 
 _CHUNK_BYTES = 1024 * 1024
 # What is kept of a bad line. Warehouses take a text of 16 MB, and escapes make it longer.
@@ -277,7 +277,7 @@ def _rewrite(archive: zipfile.ZipFile, job: HourJob, member: Member) -> Unpacked
 
 def _lines_of(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
-        for _, line in _numbered(whole_lines(gunzip(file))):
+        for _, line in _numbered(whole_lines(gunzip(read_pieces(file)))):
             yield line
 
 
@@ -299,15 +299,17 @@ def _blocks(
     """
     read = unpacked = 0
 
-    def take(data: bytes) -> None:
+    def arriving() -> Iterator[bytes]:
         nonlocal read
-        read += len(data)
-        if copy is not None:
-            copy(data)
+        for data in read_pieces(packed):
+            read += len(data)
+            if copy is not None:
+                copy(data)
+            yield data
 
     def pieces() -> Iterator[bytes]:
         nonlocal unpacked
-        for piece in gunzip(packed, take):
+        for piece in gunzip(arriving()):
             unpacked += len(piece)
             if not limits.allow(max(unpacked, read), member.zip_bytes):
                 raise _OverLimitError(f"{member.zip_bytes} bytes unpack to more than the limit")

@@ -2,12 +2,11 @@
 
 from contextlib import suppress
 from dataclasses import dataclass
-from io import BytesIO
 
 import orjson
 
-from amplitude_assets.export.gzip_stream import GzipError, gunzip
-from amplitude_assets.export.lines import split_lines, whole_lines
+from amplitude_assets.gzip_stream import GzipError, gunzip
+from amplitude_assets.json_lines import split_lines, whole_lines
 from amplitude_assets.lake.manifest import Manifest
 from amplitude_assets.lake.store import Lake, LakeError
 
@@ -40,11 +39,10 @@ def event_changes(lake: Lake, before: Manifest | None, after: Manifest) -> Event
 
 
 def _uuids(lake: Lake, key: str) -> set[str]:
-    packed = BytesIO(b"".join(lake.get_object(key)))
     try:
         return {
             str(orjson.loads(line).get("uuid"))
-            for block in whole_lines(gunzip(packed))
+            for block in whole_lines(gunzip(lake.get_object(key)))
             for line in split_lines(block)
         }
     except (GzipError, orjson.JSONDecodeError) as error:

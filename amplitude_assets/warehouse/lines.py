@@ -4,18 +4,18 @@ Arrow is what DuckDB reads without copying, so a line is never a Python object: 
 take seconds.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from queue import Full, Queue
 from threading import Event
 
 import numpy as np
 import pyarrow as pa
-from isal import isal_zlib
 
+from amplitude_assets.gzip_stream import GzipError, gunzip
+from amplitude_assets.json_lines import whole_lines
 from amplitude_assets.lake.store import Lake
 
-_GZIP = 31  # zlib's window bits for a gzip header and trailer
 _BATCH_BYTES = 8 * 1024 * 1024
 _READERS = 4
 _WAITING_BATCHES = 4
@@ -94,54 +94,28 @@ class LineReader:
 
 def _object_batches(lake: Lake, key: str, number: int) -> Iterator[pa.RecordBatch]:
     line = 1
-    for text in _whole_lines(_inflate(lake.get_object(key), key)):
-        ends = np.flatnonzero(np.frombuffer(text, dtype=np.uint8) == ord("\n"))
-        # Without their line ends, so that a value is exactly the line that Amplitude sent.
-        offsets = np.zeros(len(ends) + 1, dtype=np.int64)
-        offsets[1:] = ends - np.arange(len(ends))
-        lines = pa.Array.from_buffers(
-            pa.large_utf8(),
-            len(ends),
-            [None, pa.py_buffer(offsets), pa.py_buffer(text.replace(b"\n", b""))],
-        )
-        columns = [
-            pa.array(np.full(len(ends), number, dtype=np.int32)),
-            pa.array(np.arange(line, line + len(ends), dtype=np.int64)),
-            pa.ExtensionArray.from_storage(SCHEMA.field("event").type, lines),
-        ]
-        yield pa.record_batch(columns, schema=SCHEMA)
-        line += len(ends)
+    try:
+        for block in whole_lines(gunzip(lake.get_object(key), longest=_BATCH_BYTES)):
+            batch = _batch(block if block.endswith(b"\n") else block + b"\n", number, line)
+            yield batch
+            line += batch.num_rows
+    except GzipError as error:
+        raise ObjectError(f"{key} is not a whole gzip file: {error}") from None
 
 
-def _whole_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    r"""Regroup pieces so that each ends with a line's end; `\n` is the only one there is."""
-    rest: list[bytes] = []
-    for piece in pieces:
-        cut = piece.rfind(b"\n") + 1
-        if cut:
-            yield b"".join([*rest, piece[:cut]])
-            rest = [piece[cut:]]
-        else:
-            rest.append(piece)
-    last = b"".join(rest)
-    if last:
-        yield last + b"\n"
-
-
-def _inflate(pieces: Iterable[bytes], key: str) -> Iterator[bytes]:
-    """Gunzip a stream whose gzip members may be concatenated, in pieces of bounded size."""
-    inflater = isal_zlib.decompressobj(wbits=_GZIP)
-    between_members = True
-    for piece in pieces:
-        data = piece
-        while data:
-            try:
-                yield inflater.decompress(data, _BATCH_BYTES)
-            except isal_zlib.error as error:  # type: ignore[misc]  # its stub says it is no class
-                raise ObjectError(f"{key} is not a whole gzip file: {error}") from None
-            between_members = inflater.eof
-            data = inflater.unused_data if inflater.eof else inflater.unconsumed_tail
-            if inflater.eof:
-                inflater = isal_zlib.decompressobj(wbits=_GZIP)
-    if not between_members:
-        raise ObjectError(f"{key} is not a whole gzip file: it ends too early")
+def _batch(block: bytes, number: int, first_line: int) -> pa.RecordBatch:
+    ends = np.flatnonzero(np.frombuffer(block, dtype=np.uint8) == ord("\n"))
+    # Without their line ends, so that a value is exactly the line that Amplitude sent.
+    offsets = np.zeros(len(ends) + 1, dtype=np.int64)
+    offsets[1:] = ends - np.arange(len(ends))
+    lines = pa.Array.from_buffers(
+        pa.large_utf8(),
+        len(ends),
+        [None, pa.py_buffer(offsets), pa.py_buffer(block.replace(b"\n", b""))],
+    )
+    columns = [
+        pa.array(np.full(len(ends), number, dtype=np.int32)),
+        pa.array(np.arange(first_line, first_line + len(ends), dtype=np.int64)),
+        pa.ExtensionArray.from_storage(SCHEMA.field("event").type, lines),
+    ]
+    return pa.record_batch(columns, schema=SCHEMA)

@@ -19,7 +19,7 @@ from amplitude_assets.export.archive import (
     unpack_hour,
 )
 from amplitude_assets.export.errors import ArchiveError, ProjectError
-from amplitude_assets.export.lines import fault_of, is_blank
+from amplitude_assets.json_lines import fault_of, is_blank
 
 from .building import job_of, kept_lines, name_of, write_zip
 

@@ -24,9 +24,9 @@ from amplitude_assets.export.archive import (
     uuids_of,
 )
 from amplitude_assets.export.errors import ArchiveError, ProjectError
-from amplitude_assets.export.lines import fault_of, is_blank
 from amplitude_assets.hours import HOUR as AN_HOUR
 from amplitude_assets.hours import HourRange
+from amplitude_assets.json_lines import fault_of, is_blank
 
 from .building import (
     FETCHED_AT,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from amplitude_assets.export.lines import (
+from amplitude_assets.json_lines import (
     LongLineError,
     count_objects,
     fault_of,

@@ -1,6 +1,7 @@
 """Gzip as a stream: inflated in bounded pieces, and written so that it is the same each time."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import IO
 
 from isal import isal_zlib
@@ -16,24 +17,29 @@ class GzipError(Exception):
     """The bytes are no whole gzip stream."""
 
 
-def gunzip(packed: IO[bytes], take: Callable[[bytes], object] = len) -> Iterator[bytes]:
-    """Yield a gzip stream's content in pieces of a quarter megabyte; `take` gets what was read.
+def read_pieces(file: IO[bytes]) -> Iterator[bytes]:
+    """Read a file to its end, in pieces of a quarter megabyte."""
+    return iter(partial(file.read, _PIECE_BYTES), b"")
+
+
+def gunzip(packed: Iterable[bytes], longest: int = _PIECE_BYTES) -> Iterator[bytes]:
+    """Yield the content of a gzip stream, which comes in pieces, in pieces of `longest` at most.
 
     Concatenated gzip is one stream. Anything else between or after raises GzipError, as does a
     wrong checksum: zero padding, which Python's own gzip takes, is refused by DuckDB.
     """
     inflater = isal_zlib.decompressobj(wbits=_GZIP)
-    while data := packed.read(_PIECE_BYTES):
-        take(data)
+    for piece in packed:
+        data = piece
         while data:
             if inflater.eof:
                 inflater = isal_zlib.decompressobj(wbits=_GZIP)
             try:
-                piece = inflater.decompress(data, _PIECE_BYTES)
+                inflated = inflater.decompress(data, longest)
             except isal_zlib.error as error:  # type: ignore[misc]  # its stub says it is no class
                 raise GzipError(str(error)) from error
             data = inflater.unused_data if inflater.eof else inflater.unconsumed_tail
-            yield piece
+            yield inflated
     if not inflater.eof:
         raise GzipError("the gzip stream ends too early, or is none")
 
