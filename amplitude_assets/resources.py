@@ -129,8 +129,11 @@ def build_resources(settings: Settings) -> dict[str, Any]:
         with open_export_client(settings) as client:
             yield client
 
-    def lake(context: InitResourceContext) -> Lake:
-        return open_lake(settings, context.resources.s3)
+    s3 = S3Resource(region_name=settings.aws_region)
+
+    def lake(_: InitResourceContext) -> Lake:
+        # Not `context.resources.s3`, which is the client that this resource hands out.
+        return open_lake(settings, s3)
 
     return {
         "settings": settings,
@@ -143,10 +146,8 @@ def build_resources(settings: Settings) -> dict[str, Any]:
         "clock": ResourceDefinition(
             lambda _: lambda: datetime.now(UTC), description="Tells the time, in UTC."
         ),
-        "s3": S3Resource(region_name=settings.aws_region),
-        "lake": ResourceDefinition(
-            lake, required_resource_keys={"s3"}, description="The object store at LAKE_URL."
-        ),
+        "s3": s3,
+        "lake": ResourceDefinition(lake, description="The object store at LAKE_URL."),
         "warehouse": ResourceDefinition(
             lambda context: open_warehouse(settings, context.run.run_id if context.run else ""),
             description="The warehouse that WAREHOUSE names.",
