@@ -174,6 +174,8 @@ class DuckDBWarehouse:
                 con.execute("set force_compression = 'zstd'")
                 con.execute("set preserve_insertion_order = false")
                 con.execute("set timezone = 'UTC'")
+                # As fast as without, and past it DuckDB writes to a file instead.
+                con.execute("set memory_limit = '2GB'")
                 yield con
             finally:
                 con.close()
@@ -207,6 +209,9 @@ def _replace(
         "loaded_at": datetime.now(UTC).replace(tzinfo=None),
     }
     project = {"project_id": batch[0].project_id}
+    # The lines are a stream, whose length DuckDB does not know: it would take them for the smaller
+    # side of their join with the objects, and hold all of them in memory.
+    con.execute("set disabled_optimizers = 'build_side_probe_side'")
     con.begin()
     try:
         con.register("incoming_hours", pa.Table.from_pylist(hour_rows(batch)))
@@ -227,6 +232,7 @@ def _replace(
     finally:
         for name in ("incoming_hours", "incoming_objects", "incoming_lines"):
             con.unregister(name)
+        con.execute("reset disabled_optimizers")
 
 
 def _insert_lines(
