@@ -15,12 +15,12 @@ import orjson
 
 from amplitude_assets.emulator import World, WorldSettings
 from amplitude_assets.emulator.archive import Entry, write_zip
-from amplitude_assets.export.gzip_stream import gunzip
-from amplitude_assets.export.lines import split_lines, whole_lines
+from amplitude_assets.gzip_stream import gunzip, read_pieces
 from amplitude_assets.hours import HourRange, api_parameter, contiguous_ranges
+from amplitude_assets.json_lines import split_lines, whole_lines
 
 _NO_LIMIT = 2**62
-_SMALL_MEAN = 200
+_SMALL_MEAN = 2_000
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def _counted(path: Path) -> tuple[int, int, int]:
     with zipfile.ZipFile(path) as archive:
         for name in archive.namelist():
             with archive.open(name) as member:
-                for block in whole_lines(gunzip(member)):
+                for block in whole_lines(gunzip(read_pieces(member))):
                     size += len(block)
                     for line in split_lines(block):
                         lines += 1
