@@ -47,10 +47,15 @@
     {%- endif -%}
 {%- endmacro %}
 
-{# How many weeks (WEEK_START) or months begin after one date and up to another. #}
-{% macro periods_between(period, first, last) -%}
-    {%- if period == 'week' -%} cast(({{ week_of(last) }} - {{ week_of(first) }}) / 7 as bigint)
-    {%- else -%} {{ dbt.datediff(first, last, period) }}
+{#
+    The number of the week or month in which a date lies, counted from the one of a start, which is 0. The
+    calendar clock counts the weeks (WEEK_START) or months that begin in between, the rolling clock 7 or
+    30 days from the start.
+#}
+{% macro period_number(period, clock, start, date) -%}
+    {%- if clock == 'rolling' -%} cast(floor(({{ date }} - {{ start }}) / {{ 7 if period == 'week' else 30 }}) as bigint)
+    {%- elif period == 'week' -%} cast(({{ week_of(date) }} - {{ week_of(start) }}) / 7 as bigint)
+    {%- else -%} {{ dbt.datediff(start, date, 'month') }}
     {%- endif -%}
 {%- endmacro %}
 

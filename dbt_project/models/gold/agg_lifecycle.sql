@@ -1,53 +1,60 @@
 -- Everyone active in a period is new, current or resurrected in it; who was active in the period before and
 -- is not now is dormant.
-with active_periods as (
-    {%- for period in ['day', 'week', 'month'] %}
-    select distinct
-        '{{ period }}' as period,
-        user_key,
-        {{ period_of(period, 'activity_date') }} as period_start,
-        {{ period_after(period, period_of(period, 'activity_date')) }} as next_start
+with active_dates as (
+    select
+        activity_date,
+        lag(activity_date) over (partition by user_key order by activity_date) as previous_date,
+        lead(activity_date) over (partition by user_key order by activity_date) as next_date
     from {{ ref('fct_user_activity_daily') }}
-    {{ 'union all' if not loop.last }}
-    {%- endfor %}
 ),
 
-neighbours as (
+-- The period of each active date, of the user's active date before and of the one after.
+active_periods as (
+    {%- for period in ['day', 'week', 'month'] %}
     select
-        period,
-        period_start,
-        next_start,
-        lag(next_start) over (partition by period, user_key order by period_start) as start_after_last,
-        lead(period_start) over (partition by period, user_key order by period_start) as next_active_start
-    from active_periods
+        '{{ period }}' as period,
+        {{ period_of(period, 'activity_date') }} as period_start,
+        {{ period_after(period, period_of(period, 'activity_date')) }} as following_start,
+        {{ period_of(period, 'previous_date') }} as previous_start,
+        {{ period_after(period, period_of(period, 'previous_date')) }} as start_after_previous,
+        {{ period_of(period, 'next_date') }} as next_start
+    from active_dates
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
 ),
 
 changes as (
     select
         period,
         period_start,
-        case when start_after_last is null then 1 else 0 end as is_new,
-        case when start_after_last = period_start then 1 else 0 end as is_current,
-        case when start_after_last < period_start then 1 else 0 end as is_resurrected,
-        0 as is_dormant
-    from neighbours
+        count(case when previous_start is null then 1 end) as new_users,
+        count(case when start_after_previous = period_start then 1 end) as current_users,
+        count(case when start_after_previous < period_start then 1 end) as resurrected_users,
+        0 as dormant_users
+    from active_periods
+    group by
+        period,
+        period_start
     union all
     select
         period,
-        next_start as period_start,
-        0 as is_new,
-        0 as is_current,
-        0 as is_resurrected,
-        1 as is_dormant
-    from neighbours
-    where next_active_start is null or next_active_start > next_start
+        following_start as period_start,
+        0 as new_users,
+        0 as current_users,
+        0 as resurrected_users,
+        count(*) as dormant_users
+    from active_periods
+    where next_start is null or next_start > following_start
+    group by
+        period,
+        following_start
 ),
 
 bounds as (
     select
         min(activity_date) as first_date,
         max(activity_date) as last_date
-    from {{ ref('fct_user_activity_daily') }}
+    from active_dates
 ),
 
 dates as (
@@ -67,10 +74,10 @@ periods as (
 select
     periods.period,
     periods.period_start,
-    cast(coalesce(sum(changes.is_new), 0) as bigint) as new_users,
-    cast(coalesce(sum(changes.is_current), 0) as bigint) as current_users,
-    cast(coalesce(sum(changes.is_resurrected), 0) as bigint) as resurrected_users,
-    cast(coalesce(sum(changes.is_dormant), 0) as bigint) as dormant_users
+    cast(coalesce(sum(changes.new_users), 0) as bigint) as new_users,
+    cast(coalesce(sum(changes.current_users), 0) as bigint) as current_users,
+    cast(coalesce(sum(changes.resurrected_users), 0) as bigint) as resurrected_users,
+    cast(coalesce(sum(changes.dormant_users), 0) as bigint) as dormant_users
 from periods
 left join changes
     on

@@ -23,66 +23,57 @@ known_data as (
     from {{ source('bronze', 'export_hours') }}
 ),
 
-calendar_returns as (
+calendar_days as (
     select
         users.cohort_date,
-        users.user_key,
-        'calendar' as clock,
-        activity.activity_date - users.cohort_date as day_number
+        activity.activity_date - users.cohort_date as day_number,
+        lead(activity.activity_date) over (
+            partition by users.user_key order by activity.activity_date
+        ) as next_date
     from users
     inner join {{ ref('fct_user_activity_daily') }} as activity on users.user_key = activity.user_key
 ),
 
-rolling_returns as (
-    select distinct
-        users.cohort_date,
+rolling_days as (
+    select
         users.user_key,
-        '24h' as clock,
+        users.cohort_date,
+        activity.activity_hour,
         {{ rolling_day_number('users.new_at', 'activity.activity_hour') }} as day_number
     from users
     inner join {{ ref('user_activity_hourly') }} as activity on users.user_key = activity.user_key
     where activity.active_events > 0
 ),
 
-returns as (
-    select cohort_date, user_key, clock, day_number from calendar_returns
+active_days as (
+    select
+        cohort_date,
+        'calendar' as clock,
+        day_number,
+        false as is_repeated,
+        next_date is null as is_last
+    from calendar_days
     union all
-    select cohort_date, user_key, clock, day_number from rolling_returns
+    select
+        cohort_date,
+        '24h' as clock,
+        day_number,
+        coalesce(
+            day_number = lag(day_number) over (partition by user_key order by activity_hour), false
+        ) as is_repeated,
+        lead(day_number) over (partition by user_key order by activity_hour) is null as is_last
+    from rolling_days
 ),
 
-returned_on as (
+-- A user counts once for a day. Who came back last on a day came back on or after every day up to it.
+returns as (
     select
         cohort_date,
         clock,
         day_number,
-        count(*) as returned_users
-    from returns
-    group by
-        cohort_date,
-        clock,
-        day_number
-),
-
--- Who came back last on day n came back on or after every day up to it.
-last_returns as (
-    select
-        cohort_date,
-        clock,
-        max(day_number) as day_number
-    from returns
-    group by
-        cohort_date,
-        clock,
-        user_key
-),
-
-returned_last_on as (
-    select
-        cohort_date,
-        clock,
-        day_number,
-        count(*) as returned_users
-    from last_returns
+        count(case when not is_repeated then 1 end) as users,
+        count(case when is_last then 1 end) as users_last_seen
+    from active_days
     group by
         cohort_date,
         clock,
@@ -111,38 +102,21 @@ days as (
     cross join {{ whole_numbers(0, var('retention_days', 30)) }}
 ),
 
-days_on as (
+counted as (
     select
         days.cohort_date,
         days.clock,
-        'on' as mode,
         days.day_number,
         days.cohort_users,
-        coalesce(returned_on.returned_users, 0) as returned_users,
-        days.is_complete
+        days.is_complete,
+        coalesce(sum(case when returns.day_number = days.day_number then returns.users end), 0) as users_on,
+        coalesce(sum(returns.users_last_seen), 0) as users_on_or_after
     from days
-    left join returned_on
+    left join returns
         on
-            days.cohort_date = returned_on.cohort_date
-            and days.clock = returned_on.clock
-            and days.day_number = returned_on.day_number
-),
-
-days_on_or_after as (
-    select
-        days.cohort_date,
-        days.clock,
-        'on_or_after' as mode,
-        days.day_number,
-        days.cohort_users,
-        coalesce(sum(returned_last_on.returned_users), 0) as returned_users,
-        days.is_complete
-    from days
-    left join returned_last_on
-        on
-            days.cohort_date = returned_last_on.cohort_date
-            and days.clock = returned_last_on.clock
-            and days.day_number <= returned_last_on.day_number
+            days.cohort_date = returns.cohort_date
+            and days.clock = returns.clock
+            and days.day_number <= returns.day_number
     group by
         days.cohort_date,
         days.clock,
@@ -151,12 +125,17 @@ days_on_or_after as (
         days.is_complete
 ),
 
-both_modes as (
-    select cohort_date, clock, mode, day_number, cohort_users, returned_users, is_complete
-    from days_on
-    union all
-    select cohort_date, clock, mode, day_number, cohort_users, returned_users, is_complete
-    from days_on_or_after
+in_both_modes as (
+    select
+        counted.cohort_date,
+        counted.clock,
+        modes.mode,
+        counted.day_number,
+        counted.cohort_users,
+        case modes.mode when 'on' then counted.users_on else counted.users_on_or_after end as returned_users,
+        counted.is_complete
+    from counted
+    cross join (values ('on'), ('on_or_after')) as modes (mode)
 )
 
 select
@@ -168,4 +147,4 @@ select
     cast(returned_users as bigint) as returned_users,
     cast(returned_users as double) / cohort_users as retention,
     is_complete
-from both_modes
+from in_both_modes

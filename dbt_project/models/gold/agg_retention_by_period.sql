@@ -8,12 +8,6 @@ with users as (
     from {{ ref('dim_users') }}
 ),
 
--- Everything that happened before this day is known.
-known_data as (
-    select {{ to_project_date(dbt.dateadd('hour', 1, 'max(export_hour)')) }} as ended_on
-    from {{ source('bronze', 'export_hours') }}
-),
-
 cohorts as (
     {%- for period in ['week', 'month'] %}
     select
@@ -27,74 +21,53 @@ cohorts as (
     {%- endfor %}
 ),
 
+-- Everything that happened before this day is known.
+known_data as (
+    select {{ to_project_date(dbt.dateadd('hour', 1, 'max(export_hour)')) }} as ended_on
+    from {{ source('bronze', 'export_hours') }}
+),
+
 active_dates as (
     select
-        users.user_key,
         users.new_date,
-        activity.activity_date
+        activity.activity_date,
+        lag(activity.activity_date) over (
+            partition by users.user_key order by activity.activity_date
+        ) as previous_date,
+        lead(activity.activity_date) over (
+            partition by users.user_key order by activity.activity_date
+        ) as next_date
     from users
     inner join {{ ref('fct_user_activity_daily') }} as activity on users.user_key = activity.user_key
 ),
 
-returns as (
-    {%- for period, days in [('week', 7), ('month', 30)] %}
-    select distinct
+numbered_dates as (
+    {%- for period in ['week', 'month'] %}
+    {%- for clock in ['calendar', 'rolling'] %}
+    select
         '{{ period }}' as period,
         {{ period_of(period, 'new_date') }} as cohort_start,
-        'calendar' as clock,
-        user_key,
-        {{ periods_between(period, 'new_date', 'activity_date') }} as period_number
+        '{{ clock }}' as clock,
+        {{ period_number(period, clock, 'new_date', 'activity_date') }} as period_number,
+        {{ period_number(period, clock, 'new_date', 'previous_date') }} as previous_period_number,
+        next_date
     from active_dates
-    union all
-    select distinct
-        '{{ period }}' as period,
-        {{ period_of(period, 'new_date') }} as cohort_start,
-        'rolling' as clock,
-        user_key,
-        cast(floor((activity_date - new_date) / {{ days }}) as bigint) as period_number
-    from active_dates
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
     {{ 'union all' if not loop.last }}
     {%- endfor %}
 ),
 
-returned_on as (
+-- A user counts once for a period. Who came back last in a period came back in or after every one up to it.
+returns as (
     select
         period,
         cohort_start,
         clock,
         period_number,
-        count(*) as returned_users
-    from returns
-    group by
-        period,
-        cohort_start,
-        clock,
-        period_number
-),
-
--- Who came back last in unit n came back in or after every unit up to it.
-last_returns as (
-    select
-        period,
-        cohort_start,
-        clock,
-        max(period_number) as period_number
-    from returns
-    group by
-        period,
-        cohort_start,
-        clock,
-        user_key
-),
-
-returned_last_on as (
-    select
-        period,
-        cohort_start,
-        clock,
-        period_number,
-        count(*) as returned_users
-    from last_returns
+        count(case when previous_period_number = period_number then null else 1 end) as users,
+        count(case when next_date is null then 1 end) as users_last_seen
+    from numbered_dates
     group by
         period,
         cohort_start,
@@ -127,42 +100,23 @@ units as (
     cross join {{ whole_numbers(0, var('retention_periods', 12)) }}
 ),
 
-units_on as (
+counted as (
     select
         units.period,
         units.cohort_start,
         units.clock,
-        'on' as mode,
         units.period_number,
         units.cohort_users,
-        coalesce(returned_on.returned_users, 0) as returned_users,
-        units.is_complete
+        units.is_complete,
+        coalesce(sum(case when returns.period_number = units.period_number then returns.users end), 0) as users_on,
+        coalesce(sum(returns.users_last_seen), 0) as users_on_or_after
     from units
-    left join returned_on
+    left join returns
         on
-            units.period = returned_on.period
-            and units.cohort_start = returned_on.cohort_start
-            and units.clock = returned_on.clock
-            and units.period_number = returned_on.period_number
-),
-
-units_on_or_after as (
-    select
-        units.period,
-        units.cohort_start,
-        units.clock,
-        'on_or_after' as mode,
-        units.period_number,
-        units.cohort_users,
-        coalesce(sum(returned_last_on.returned_users), 0) as returned_users,
-        units.is_complete
-    from units
-    left join returned_last_on
-        on
-            units.period = returned_last_on.period
-            and units.cohort_start = returned_last_on.cohort_start
-            and units.clock = returned_last_on.clock
-            and units.period_number <= returned_last_on.period_number
+            units.period = returns.period
+            and units.cohort_start = returns.cohort_start
+            and units.clock = returns.clock
+            and units.period_number <= returns.period_number
     group by
         units.period,
         units.cohort_start,
@@ -172,12 +126,18 @@ units_on_or_after as (
         units.is_complete
 ),
 
-both_modes as (
-    select period, cohort_start, clock, mode, period_number, cohort_users, returned_users, is_complete
-    from units_on
-    union all
-    select period, cohort_start, clock, mode, period_number, cohort_users, returned_users, is_complete
-    from units_on_or_after
+in_both_modes as (
+    select
+        counted.period,
+        counted.cohort_start,
+        counted.clock,
+        modes.mode,
+        counted.period_number,
+        counted.cohort_users,
+        case modes.mode when 'on' then counted.users_on else counted.users_on_or_after end as returned_users,
+        counted.is_complete
+    from counted
+    cross join (values ('on'), ('on_or_after')) as modes (mode)
 )
 
 select
@@ -190,4 +150,4 @@ select
     cast(returned_users as bigint) as returned_users,
     cast(returned_users as double) / cohort_users as retention,
     is_complete
-from both_modes
+from in_both_modes

@@ -19,6 +19,23 @@ with events as (
     {{ where_touched(ref('touched_users'), ['user_key']) }}
 ),
 
+revenue_events as (
+    select
+        uuid,
+        user_key,
+        event_type,
+        event_time,
+        event_date,
+        event_properties
+    from events
+    where
+        event_type not in ('Revenue', '[Amplitude] Revenue')
+        and (
+            {{ json_text('event_properties', '$revenue') }} is not null
+            or {{ json_text('event_properties', '$price') }} is not null
+        )
+),
+
 amounts as (
     select
         uuid,
@@ -32,8 +49,7 @@ amounts as (
         {{ to_decimal(json_text('event_properties', '$quantity')) }} as quantity,
         {{ json_text('event_properties', '$revenueType') }} as revenue_type,
         {{ json_text('event_properties', '$currency') }} as currency
-    from events
-    where event_type not in ('Revenue', '[Amplitude] Revenue')
+    from revenue_events
 ),
 
 priced as (
