@@ -26,7 +26,9 @@ def prepare_home(settings: Settings) -> None:
     try:
         home.mkdir(parents=True, exist_ok=True)
         if not config.exists():
-            config.write_text((resources.files(__package__) / "dagster.yaml").read_text())
+            whole = home / f".{os.getpid()}.yaml"  # another process may be reading it
+            whole.write_text((resources.files(__package__) / "dagster.yaml").read_text())
+            whole.replace(config)
     except OSError as error:
         raise SettingsError(
             f"DATA_DIR: cannot write {error.filename}: {error.strerror}; choose another folder"
@@ -41,11 +43,20 @@ def open_instance(settings: Settings) -> "DagsterInstance":
     is not enforced until a first run has been through it.
     """
     from dagster import DagsterInstance
+    from filelock import FileLock
 
     prepare_home(settings)
-    instance = DagsterInstance.get()
+    # The first one makes the tables, which Dagster does not do twice at once.
+    with FileLock(settings.dagster_home_path / ".opening.lock"):
+        instance = DagsterInstance.get()
+        _make_tables_and_limits(instance)
+    return instance
+
+
+def _make_tables_and_limits(instance: "DagsterInstance") -> None:
+    instance.get_runs_count()
+    instance.schedule_storage.all_instigator_state()
     # One step at a time asks Amplitude, itself with several requests under way.
     instance.event_log_storage.set_concurrency_slots(AMPLITUDE_POOL, 1)
     # DuckDB has one writer. Snowflake takes several, but loads and models follow each other.
     instance.event_log_storage.set_concurrency_slots(WAREHOUSE_POOL, 1)
-    return instance
