@@ -10,10 +10,13 @@ import signal
 from collections.abc import Callable
 from multiprocessing import get_context
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
 from unittest.mock import patch
 
+from amplitude_assets.hours import HourRange
+from amplitude_assets.instance import open_instance
 from amplitude_assets.progress import Progress
 from tests.faults.place import Place
 
@@ -60,9 +63,16 @@ def run_until_models_are_under_way(place: Place) -> None:
     place.run(models=True, progress=tell)
 
 
-def run_and_report(place: Place, models: bool, results: Any) -> None:
-    """Run the main job and put what came of it in a queue."""
-    results.put(place.run(models=models))
+def run_and_report(place: Place, hours: HourRange, models: bool, report: Path) -> None:
+    """Run the main job, and write to a file why it failed, or that it succeeded."""
+    outcome = place.run(hours, models=models)
+    report.write_text("succeeded" if outcome.succeeded else "\n".join(outcome.reasons))
+
+
+def open_dagster(place: Place) -> None:
+    """Open Dagster's own state, which the first to do so makes."""
+    with open_instance(place.settings) as instance:
+        instance.get_runs()
 
 
 def patch_nth(where: str, what: str, nth: int, after: bool, action: Callable[[], None]) -> Any:

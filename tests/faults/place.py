@@ -1,6 +1,8 @@
 """A data folder with the pipeline over it, run in this process against one server over HTTP."""
 
+import os
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -33,6 +35,7 @@ _BRONZE = {
     ),
     "rejected_lines": "export_hour, project_id, source_object, source_line, reason, line",
 }
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 _NOTHING: dict[str, Rows] = {table: [] for table in _BRONZE}
 
 
@@ -49,6 +52,7 @@ class Place:
     project_id: int = PROJECT_ID
     max_concurrent: int = 4
     request_hours: int = 24
+    retention_hours: int = 1000
 
     def __post_init__(self) -> None:
         self.settings = Settings(
@@ -60,6 +64,7 @@ class Place:
             amplitude_max_concurrent_requests=self.max_concurrent,
             amplitude_request_hours=self.request_hours,
             data_dir=self.folder,
+            landing_retention_hours=self.retention_hours,
         )
 
     def run(
@@ -91,6 +96,22 @@ class Place:
     def _instance(self) -> DagsterInstance:
         return DagsterInstance.ephemeral()
 
+    def tidy_up(self) -> None:
+        """Do what the nightly maintenance clears, two days after all that is here was written."""
+        two_days_ago = time.time() - 2 * 24 * 3600
+        for path in self.folder.rglob("*"):
+            os.utime(path, (two_days_ago, two_days_ago))
+        job = self._graph.resolve_job_def("maintenance_job")
+        clearing = ["sweep_landing", "sweep_lake", "sweep_dbt", "compact_warehouse"]
+        assert job.execute_in_process(
+            run_config=_QUIET, instance=self._instance, op_selection=clearing
+        ).success
+
+    def files(self) -> set[Path]:
+        """Return the files of the data folder, relative to it."""
+        every = self.folder.rglob("*")
+        return {path.relative_to(self.folder) for path in every if path.is_file()}
+
     def client(
         self,
         timeout: Timeouts | None = None,
@@ -118,3 +139,8 @@ class Place:
                         hour = tables.setdefault(row[0].replace(tzinfo=UTC), dict(_NOTHING))
                         hour[table] = [*hour[table], row]
         return tables
+
+    def query(self, sql: str) -> Rows:
+        """Return the rows of a query."""
+        with duckdb.connect(str(self.settings.resolved_duckdb_path), read_only=True) as con:
+            return con.execute(sql).fetchall()

@@ -1,16 +1,12 @@
 """A run is killed at every hand-over: the next one ends as if it had not been, and tidies up."""
 
-import os
 import signal
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from amplitude_assets.emulator import Emulator, World, WorldSettings, serve
-from amplitude_assets.lake.store import Lake
-from amplitude_assets.resources import open_landing
 from tests.faults.child import run_until_cut_off, run_until_killed, start
 from tests.faults.place import Place, Tables
 from tests.faults.points import POINTS, Point
@@ -27,7 +23,7 @@ def clean(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> tuple
     """Bronze of a place where nothing was killed, and the names of its files."""
     place = Place(tmp_path_factory.mktemp("clean"), emulator.base_url)
     assert place.run().succeeded
-    return place.bronze(), files_of(place)
+    return place.bronze(), place.files()
 
 
 @pytest.mark.parametrize("point", POINTS, ids=str)
@@ -48,19 +44,30 @@ def test_a_killed_run_is_made_good_by_the_next(
 
     assert place.run().succeeded
     assert place.bronze() == clean[0]
-    sweep(place)
-    assert files_of(place) == clean[1]
+    place.tidy_up()
+    assert place.files() == clean[1]
 
 
-def files_of(place: Place) -> set[Path]:
-    return {path.relative_to(place.folder) for path in place.folder.rglob("*") if path.is_file()}
+def test_what_a_crash_leaves_of_dbt_and_of_duckdbs_spilling_is_cleared(
+    emulator: Emulator, tmp_path: Path
+) -> None:
+    place = Place(tmp_path, emulator.base_url, retention_hours=47)
+    assert place.run().succeeded
+    before = place.files()
+    for name in ("dbt/6f9ed1a0/run_results.json", "warehouse.duckdb.tmp/duckdb_temp_0.tmp"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).touch()
+    place.tidy_up()
+    assert place.files() == {path for path in before if path.parts[0] != "landing"}
 
 
-def sweep(place: Place) -> None:
-    """Do what the nightly maintenance does, two days later, with nothing too old to keep."""
-    now = datetime.now(UTC)
-    two_days_ago = (now - timedelta(days=2)).timestamp()
-    for path in place.folder.rglob("*"):
-        os.utime(path, (two_days_ago, two_days_ago))
-    open_landing(place.settings).sweep(now - timedelta(days=30))
-    Lake(place.settings.resolved_lake_url).sweep(now - timedelta(days=1))
+def test_what_the_lake_has_had_for_long_is_cleared_from_the_landing_area(
+    emulator: Emulator, tmp_path: Path
+) -> None:
+    place = Place(tmp_path, emulator.base_url, retention_hours=47)
+    assert place.run().succeeded
+    bronze = place.bronze()
+    place.tidy_up()
+    assert not [path for path in place.files() if path.parts[0] == "landing"]
+    assert place.run().succeeded
+    assert place.bronze() == bronze
