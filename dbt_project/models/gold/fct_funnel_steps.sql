@@ -83,7 +83,7 @@ linked_events as (
         event_time,
         min(following_time) over (
             partition by funnel, user_key, step
-            order by place desc, tie_break
+            order by place desc, tie_break asc
             rows between unbounded preceding and current row
         ) as next_event_time
     from timeline
@@ -131,7 +131,7 @@ chosen_paths as (
         funnel,
         user_key,
         started_at
-    qualify row_number() over (partition by funnel, user_key order by max(step) desc, started_at) = 1
+    qualify row_number() over (partition by funnel, user_key order by max(step) desc, started_at asc) = 1
 ),
 
 chosen_steps as (
