@@ -25,7 +25,6 @@ class DagsterProcesses:
     url: str
     env: dict[str, str]
     folder: Path
-    code_server_pid: int
 
     def ask(self, query: str, **variables: Any) -> dict[str, Any]:
         """Ask the web server's GraphQL, and return the data of its answer."""
@@ -46,13 +45,21 @@ class DagsterProcesses:
             text=True,
         )
 
-    def run_workers(self) -> list[int]:
-        """Return the processes that work on a run: the code server's children."""
-        return [
-            pid
-            for pid in _children_of(self.code_server_pid)
-            if b"spawn_main" in _read(pid, "cmdline")
+    def worker_of(self, run_id: str) -> int:
+        """Return the process that works on a run, as the run's own log names it."""
+        data = self.ask(
+            "query($id: ID!) { logsForRun(runId: $id) { ... on EventConnection { events {"
+            " ... on EngineEvent { metadataEntries { label ... on TextMetadataEntry { text } } }"
+            " } } } }",
+            id=run_id,
+        )
+        entries = [
+            entry
+            for event in data["logsForRun"]["events"]
+            for entry in event.get("metadataEntries", [])
         ]
+        (pid,) = {entry["text"] for entry in entries if entry["label"] == "pid"}
+        return int(pid)
 
     def logs(self) -> str:
         """Return the end of what each process wrote, for the message of a failed test."""
@@ -91,13 +98,13 @@ def dagster_processes(folder: Path, settings: Mapping[str, str]) -> Iterator[Dag
     web = ["dagster-webserver", "-h", "127.0.0.1", "-p", str(web_port), "-w", str(workspace)]
     code = ["dagster", "api", "grpc", "-h", "127.0.0.1", "-p", str(code_port)]
     code += ["-m", "amplitude_assets.definitions", "--location-name", "amplitude_assets"]
-    with _running("code-server", code, env, folder) as code_server:
+    with _running("code-server", code, env, folder):
         wait_until(lambda: _listens(code_port), "the code server listens")
         with (
             _running("webserver", web, env, folder),
             _running("daemon", ["dagster-daemon", "run", "-w", str(workspace)], env, folder),
         ):
-            running = DagsterProcesses(env["DAGSTER_URL"], env, folder, code_server)
+            running = DagsterProcesses(env["DAGSTER_URL"], env, folder)
             wait_until(lambda: _is_loaded(running), "the code location is loaded", running)
             yield running
 
@@ -119,7 +126,7 @@ def wait_until(
 
 
 @contextmanager
-def _running(name: str, command: list[str], env: dict[str, str], folder: Path) -> Iterator[int]:
+def _running(name: str, command: list[str], env: dict[str, str], folder: Path) -> Iterator[None]:
     """Run a process in a group of its own, and end the whole group."""
     with (folder / f"{name}.log").open("w") as log:
         process = subprocess.Popen(
@@ -131,7 +138,7 @@ def _running(name: str, command: list[str], env: dict[str, str], folder: Path) -
             start_new_session=True,
         )
         try:
-            yield process.pid
+            yield
         finally:
             os.killpg(process.pid, signal.SIGTERM)
             try:
@@ -160,20 +167,3 @@ def _free_port() -> int:
 def _listens(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def _children_of(parent: int) -> list[int]:
-    pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
-    # After the name in brackets: the state, then the parent.
-    return [
-        pid
-        for pid in pids
-        if _read(pid, "stat").rpartition(b")")[2].split()[1:2] == [b"%d" % parent]
-    ]
-
-
-def _read(pid: int, name: str) -> bytes:
-    try:
-        return (Path("/proc") / str(pid) / name).read_bytes()
-    except OSError:
-        return b""

@@ -3,12 +3,16 @@
 import os
 import signal
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from dagster import DagsterInstance, RunRequest, build_sensor_context
 
+from amplitude_assets.automation.models_follow import Follows
+from amplitude_assets.config import Settings
+from amplitude_assets.definitions import build_definitions
 from amplitude_assets.emulator import (
     API_KEY,
     SECRET_KEY,
@@ -29,9 +33,9 @@ NEWEST = last_exportable_hour(datetime.now(UTC), 2)
 # A day that the sensor asks for by itself, and before it two days that only a backfill reaches.
 RECENT = HourRange(NEWEST - 23 * HOUR, NEWEST)
 HISTORY = HourRange(RECENT.first - 48 * HOUR, RECENT.first - HOUR)
-OLDER = HourRange(HISTORY.first - 4 * HOUR, HISTORY.first - HOUR)
+RUN_HOURS = 24
 
-pytestmark = pytest.mark.timeout(420)
+pytestmark = pytest.mark.timeout(900)  # about two minutes on two free cores
 
 
 @pytest.fixture(scope="module")
@@ -44,67 +48,89 @@ def emulator() -> Iterator[Emulator]:
 def dagster(
     emulator: Emulator, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[DagsterProcesses]:
-    # The first request of the backfill takes long enough to be killed in the middle.
-    emulator.add_fault(
-        Fault(FaultKind.SLOW_DRIP, (HISTORY.first, HISTORY.last), times=1, pause_seconds=2.0)
-    )
+    # The first request for the backfill's first run lasts long enough to be killed in the middle.
+    first_run = (HISTORY.first, HISTORY.first + (RUN_HOURS - 1) * HOUR)
+    emulator.add_fault(Fault(FaultKind.SLOW_DRIP, first_run, times=1, pause_seconds=30.0))
     settings = {
         "AMPLITUDE_BASE_URL": emulator.base_url,
         "AMPLITUDE_API_KEY": API_KEY,
         "AMPLITUDE_SECRET_KEY": SECRET_KEY,
         "AMPLITUDE_PROJECT_ID": str(PROJECT),
-        "AMPLITUDE_START_HOUR": format_hour(OLDER.first),
+        "AMPLITUDE_START_HOUR": format_hour(HISTORY.first),
         "AUTOMATION_ENABLED": "true",
         "LOOKBACK_DAYS": "1",
-        "RUN_HOURS": "24",
+        "RUN_HOURS": str(RUN_HOURS),
     }
     with dagster_processes(tmp_path_factory.mktemp("dagster"), settings) as processes:
         yield processes
 
 
 def test_history_backfills_although_a_worker_is_killed_while_new_hours_arrive(
-    dagster: DagsterProcesses, emulator: Emulator
+    dagster: DagsterProcesses,
 ) -> None:
     with dagster.command(
         "backfill", "--from", format_hour(HISTORY.first), "--to", format_hour(HISTORY.last)
     ) as backfill:
-        _kill_the_worker_of_the_backfill(dagster)
-        told, _ = backfill.communicate(timeout=300)
+        killed = _kill_a_worker_in_the_middle_of_its_export(dagster)
+        told, _ = backfill.communicate(timeout=600)
     assert backfill.returncode == 0, told + dagster.logs()
     assert "48 of 48 hours, COMPLETED_SUCCESS" in told
+    assert _status_of(dagster, killed) == "FAILURE"
     warehouse = DuckDBWarehouse(dagster.folder / "data" / "warehouse.duckdb")
     wait_until(
-        lambda: _reconciled(warehouse) >= {*HISTORY, *RECENT},
-        "silver and gold hold the backfilled and the recent hours",
+        lambda: _reconciled(warehouse) >= {*HISTORY, *RECENT} and _follows(dagster) == [],
+        "silver, gold and the report have followed the backfill and the new hours",
         dagster,
-        seconds=180,
+        seconds=600,
     )
     assert _lines(warehouse, HISTORY) == _exported(HISTORY)
     assert _lines(warehouse, RECENT) == _exported(RECENT)
 
 
-def _kill_the_worker_of_the_backfill(dagster: DagsterProcesses) -> None:
-    wait_until(
-        lambda: (
-            _runs(dagster, ["STARTED"], tag="dagster/backfill") != []
-            and dagster.run_workers() != []
-        ),
-        "a run of the backfill has begun",
-        dagster,
-    )
-    for worker in dagster.run_workers():
-        os.kill(worker, signal.SIGKILL)
+def _kill_a_worker_in_the_middle_of_its_export(dagster: DagsterProcesses) -> str:
+    """Kill the process of the backfill's first run while it receives, and return the run's id."""
+    found: list[str] = []
+
+    def is_receiving() -> bool:
+        found[:] = [
+            run["runId"]
+            for run in _backfill_runs(dagster)
+            for step in run["stepStats"]
+            if step["stepKey"] == "raw_export_zip" and step["startTime"] and not step["endTime"]
+        ]
+        return bool(found)
+
+    wait_until(is_receiving, "a run of the backfill is asking Amplitude", dagster, seconds=300)
+    os.kill(dagster.worker_of(found[0]), signal.SIGKILL)
+    return found[0]
 
 
-def _runs(dagster: DagsterProcesses, statuses: list[str], tag: str) -> list[dict[str, Any]]:
-    """Return the runs of these statuses that bear a tag."""
+def _backfill_runs(dagster: DagsterProcesses) -> list[dict[str, Any]]:
+    """Return the runs of backfills that are under way, with their steps."""
     data = dagster.ask(
-        "query($filter: RunsFilter) { runsOrError(filter: $filter) { ... on Runs { results"
-        " { runId status tags { key value } } } } }",
-        filter={"statuses": statuses},
+        "{ runsOrError(filter: {statuses: [STARTED]}) { ... on Runs { results"
+        " { runId tags { key } stepStats { stepKey startTime endTime } } } } }"
     )
-    runs = data["runsOrError"]["results"]
-    return [run for run in runs if tag in {found["key"] for found in run["tags"]}]
+    runs: list[dict[str, Any]] = data["runsOrError"]["results"]
+    return [run for run in runs if {"key": "dagster/backfill"} in run["tags"]]
+
+
+def _status_of(dagster: DagsterProcesses, run_id: str) -> str:
+    data = dagster.ask(
+        "query($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }", id=run_id
+    )
+    return str(data["runOrError"]["status"])
+
+
+def _follows(dagster: DagsterProcesses) -> Sequence[RunRequest]:
+    """Return what the sensor of the models would still ask for, if it began anew."""
+    settings = Settings(data_dir=dagster.folder / "data", project_timezone="UTC")
+    graph = build_definitions(settings).get_repository_def()
+    with DagsterInstance.from_config(str(settings.dagster_home_path)) as instance:
+        context = build_sensor_context(instance=instance)
+        tick = graph.get_sensor_def("models_follow_bronze").evaluate_tick(context)
+    assert tick.skip_message != Follows.WAITING.value
+    return tick.run_requests or []
 
 
 def _reconciled(warehouse: DuckDBWarehouse) -> set[datetime]:
