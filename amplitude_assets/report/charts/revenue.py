@@ -1,11 +1,12 @@
 """What came in: revenue by date and currency, and what a new user has brought in so far."""
 
 from collections import defaultdict
+from datetime import datetime, time
 
 import plotly.graph_objects as go
 
 from amplitude_assets.report.charts.base import Chart, Section, Table, date_axis, line
-from amplitude_assets.report.model import DAY, Overview
+from amplitude_assets.report.model import DAY, Coverage, Overview
 from amplitude_assets.report.theme import BLUE, SERIES
 from amplitude_assets.report.words import count, label, plural
 
@@ -53,7 +54,7 @@ def _revenue(overview: Overview) -> Chart:
         bargap=0.25,
         hovermode="x unified",
         showlegend=True,
-        xaxis=date_axis(coverage),
+        xaxis=date_axis(coverage) | ({} if by_week else {"range": _all_days(coverage)}),
     )
     return Chart(
         "revenue",
@@ -69,6 +70,15 @@ def _revenue(overview: Overview) -> Chart:
             ],
         ),
     )
+
+
+def _all_days(coverage: Coverage) -> list[str]:
+    """Return the range of an axis on which the first and last date have their whole width."""
+    half = DAY / 2
+    first, last = (
+        datetime.combine(day, time()) for day in (coverage.first_date, coverage.last_date)
+    )
+    return [(first - half).isoformat(), (last + half).isoformat()]
 
 
 def _lifetime_value(overview: Overview) -> Chart:

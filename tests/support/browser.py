@@ -1,0 +1,45 @@
+"""Chromium, driven by Playwright: the one that the system has, with no connections of its own."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ARTIFACTS = Path(__file__).parents[2] / "artifacts"
+
+_NAMES = ("chromium", "chromium-browser", "google-chrome")
+_FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+def find_chromium() -> str | None:
+    """Return the path of a Chromium, None if the machine has none."""
+    return next((path for name in _NAMES if (path := shutil.which(name))), None)
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Run a Chromium without a window. Raises FileNotFoundError when there is none."""
+    path = find_chromium()
+    if path is None:
+        raise FileNotFoundError("there is no Chromium here; on Debian: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(_FLAGS))
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+def keep_picture(page: Page, name: str, *, full_page: bool = False) -> None:
+    """Keep a picture of the page under `artifacts/ui`."""
+    page.screenshot(path=ARTIFACTS / "ui" / f"{name}.png", full_page=full_page)

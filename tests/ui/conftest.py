@@ -1,0 +1,52 @@
+"""A browser, and Dagster's processes over a state as `make demo` leaves it, only smaller."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import duckdb
+import pytest
+from playwright.sync_api import Browser
+
+from amplitude_assets.hours import HOUR, HourRange, format_hour, last_exportable_hour
+from tests.support.browser import chromium, find_chromium
+from tests.support.command import amplitude_assets
+from tests.support.dagster_processes import DagsterProcesses, dagster_processes
+
+_NEWEST = last_exportable_hour(datetime.now(UTC), 2)
+# What the state holds; the two hours after it are for a backfill.
+HOURS = HourRange(_NEWEST - 7 * HOUR, _NEWEST - 2 * HOUR)
+TO_BACKFILL = HourRange(_NEWEST - HOUR, _NEWEST)
+# The hour of which bronze has lost a row.
+DAMAGED = HOURS.first + HOUR
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Run Chromium. Where there is none, the test is skipped, and says why."""
+    if find_chromium() is None:
+        pytest.skip("no Chromium on this machine; on Debian: apt-get install chromium")
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DagsterProcesses]:
+    """Run some hours by the command, lose a row of bronze, and start Dagster's processes."""
+    folder = tmp_path_factory.mktemp("demo")
+    settings = {
+        "EMULATOR_EVENTS_PER_HOUR": "60",
+        "AMPLITUDE_START_HOUR": format_hour(HOURS.first - 6 * HOUR),
+        "RUN_HOURS": "24",
+    }
+    done = amplitude_assets(
+        "run", "--from", format_hour(HOURS.first), "--to", format_hour(HOURS.last),
+        env={**settings, "DATA_DIR": str(folder / "data")}, cwd=folder, timeout=400,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    with duckdb.connect(str(folder / "data" / "warehouse.duckdb")) as con:
+        con.execute(
+            "delete from bronze.raw_events where export_hour = $hour and source_line = 1",
+            {"hour": DAMAGED.replace(tzinfo=None)},
+        )
+    with dagster_processes(folder, settings) as running:
+        yield running

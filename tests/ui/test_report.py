@@ -1,0 +1,183 @@
+"""The overview report in a real browser: every colour scheme and width, and hostile names."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from amplitude_assets.report.page import write_page
+from amplitude_assets.report.read import read_overview
+from tests.support.browser import keep_picture
+from tests.support.dagster_processes import DagsterProcesses
+from tests.support.gold import PROJECT_ID, create_gold, fill_gold
+
+PHONE, DESK = (390, 844), (1280, 900)
+HOSTILE = "</script><script>window.harmed = 1</script><img src=x onerror='window.harmed = 2'>"
+
+
+def written(folder: Path, first: datetime, last: datetime, hostile: bool = False) -> Path:
+    """Write a report over a made-up history, with hostile names where names come from data."""
+    path = folder / "overview.html"
+    with create_gold(folder / "warehouse.duckdb") as con:
+        fill_gold(con, first, last)
+        if hostile:
+            values = {"name": HOSTILE}
+            con.execute("update gold.agg_event_daily set event_type = $name", values)
+            con.execute("update gold.agg_funnel set event_type = $name, funnel = $name", values)
+            con.execute("update gold.fct_revenue set currency = $name", values)
+            con.execute("update silver.property_catalog set key = $name", values)
+        overview = read_overview(
+            lambda sql: con.execute(sql).fetchall(), PROJECT_ID, ZoneInfo("UTC")
+        )
+    write_page(overview, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def year(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("year")
+    return written(folder, datetime(2025, 10, 1), datetime(2026, 11, 24, 4))
+
+
+class Trouble:
+    """What a page did that it should not: errors, and requests that leave its file."""
+
+    def __init__(self, page: Page) -> None:
+        self.seen: list[str] = []
+        page.on("console", lambda message: self._note(message.type, message.text))
+        page.on("pageerror", lambda error: self.seen.append(str(error)))
+        page.on("request", lambda request: self._request(request.url))
+
+    def _note(self, kind: str, text: str) -> None:
+        if kind in ("error", "warning"):
+            self.seen.append(f"{kind}: {text}")
+
+    def _request(self, url: str) -> None:
+        if not url.startswith(("file:", "data:")):
+            self.seen.append(f"request: {url}")
+
+
+@contextmanager
+def opened(
+    browser: Browser, path: Path, size: tuple[int, int], scheme: str
+) -> Iterator[tuple[Page, Trouble]]:
+    context = browser.new_context(
+        viewport={"width": size[0], "height": size[1]},
+        color_scheme="dark" if scheme == "dark" else "light",
+    )
+    try:
+        page = context.new_page()
+        trouble = Trouble(page)
+        page.goto(path.as_uri())
+        page.wait_for_function(
+            "document.querySelectorAll('[data-chart]').length"
+            " === document.querySelectorAll('[data-chart] .main-svg:first-child').length"
+        )
+        yield page, trouble
+    finally:
+        context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
+def test_it_opens_without_an_error_or_a_request_and_fits(
+    browser: Browser, year: Path, size: tuple[int, int], scheme: str
+) -> None:
+    with opened(browser, year, size, scheme) as (page, trouble):
+        keep_picture(
+            page, f"report-year-{'phone' if size == PHONE else 'desk'}-{scheme}", full_page=True
+        )
+        assert trouble.seen == []
+        assert page.locator("[data-chart] .main-svg").count() >= 14
+        width = page.evaluate("document.documentElement.scrollWidth")
+        assert width <= size[0]
+        overflowing = page.evaluate(
+            "[...document.querySelectorAll('.chart svg')]"
+            ".filter(svg => svg.getBoundingClientRect().right > innerWidth).length"
+        )
+        assert overflowing == 0
+
+
+def test_the_charts_take_the_colours_of_the_scheme(browser: Browser, year: Path) -> None:
+    def ink_and_paper(page: Page) -> tuple[str, str]:
+        ink: str = page.evaluate(
+            "getComputedStyle(document.querySelector('[data-chart=lines] .xtick text')).fill"
+        )
+        paper: str = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        return ink, paper
+
+    with opened(browser, year, DESK, "light") as (page, _):
+        light = ink_and_paper(page)
+        page.emulate_media(color_scheme="dark")
+        page.wait_for_function(
+            "before => getComputedStyle(document.querySelector('[data-chart=lines] .xtick text'))"
+            ".fill !== before",
+            arg=light[0],
+        )
+        dark = ink_and_paper(page)
+    assert light == ("rgb(85, 96, 111)", "rgb(244, 246, 249)")
+    assert dark == ("rgb(165, 177, 193)", "rgb(14, 19, 26)")
+
+
+def test_numbers_show_on_hover(browser: Browser, year: Path) -> None:
+    with opened(browser, year, DESK, "light") as (page, _):
+        chart = page.locator("[data-chart=top-events]")
+        chart.scroll_into_view_if_needed()
+        chart.locator(".points path").first.hover(force=True)
+        expect(chart.locator(".hoverlayer")).to_contain_text("Event 0: 365,000 events")
+
+
+def test_on_paper_it_is_light_and_no_chart_is_cut(
+    browser: Browser, year: Path, tmp_path: Path
+) -> None:
+    with opened(browser, year, DESK, "dark") as (page, trouble):
+        page.emulate_media(media="print", color_scheme="dark")
+        page.set_viewport_size({"width": 688, "height": 1000})  # A4 without its margins
+        page.wait_for_function(
+            "getComputedStyle(document.querySelector('[data-chart=lines] .xtick text'))"
+            ".fill === 'rgb(85, 96, 111)'"
+        )
+        assert page.evaluate("document.documentElement.scrollWidth") <= 688
+        page.emulate_media(media="screen")
+        pdf = page.pdf(prefer_css_page_size=True)
+        assert trouble.seen == []
+    assert pdf.startswith(b"%PDF")
+    assert pdf.count(b"/Type /Page\n") + pdf.count(b"/Type /Page ") <= 12
+
+
+def test_hostile_names_do_no_harm_and_are_shown_as_they_are(
+    browser: Browser, tmp_path: Path
+) -> None:
+    path = written(tmp_path, datetime(2026, 11, 20), datetime(2026, 11, 24, 4), hostile=True)
+    with opened(browser, path, DESK, "light") as (page, trouble):
+        page.locator("[data-chart=top-events] .points path").first.hover(force=True)
+        assert trouble.seen == []
+        assert page.evaluate("window.harmed") is None
+        assert page.locator("img").count() == 0
+        label = page.locator("[data-chart=top-events] .ytick text").first
+        expect(label).to_contain_text("</script><script>")
+        assert HOSTILE in page.get_by_role("heading", name="happens most").inner_text()
+
+
+def test_a_table_opens_by_the_keyboard(browser: Browser, year: Path) -> None:
+    with opened(browser, year, DESK, "light") as (page, _):
+        table = page.locator("#people article").first.locator("table")
+        assert not table.is_visible()
+        page.locator("#people summary").first.focus()
+        page.keyboard.press("Enter")
+        assert table.is_visible()
+        assert table.locator("tbody tr").count() == 365
+
+
+@pytest.mark.timeout(600)
+def test_the_demos_own_report(browser: Browser, demo: DagsterProcesses) -> None:
+    path = demo.folder / "data" / "reports" / "overview.html"
+    with opened(browser, path, DESK, "light") as (page, trouble):
+        keep_picture(page, "report-demo", full_page=True)
+        assert trouble.seen == []
+        assert page.get_by_role("heading", name="All 6 hours are there and add up").is_visible()
+        assert page.get_by_role("heading", name="happens most").is_visible()
