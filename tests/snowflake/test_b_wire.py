@@ -224,15 +224,21 @@ def test_a_connection_is_rolled_back_and_closed_when_its_block_fails(
 ) -> None:
     warehouse.load(lake, [publish(lake, FIRST, [[b"{}"]], tmp_path)], "load-1")
     connect = snowflake_connections(empty_account.settings)
-    with pytest.raises(KeyboardInterrupt), connect() as connection:
-        connection.cursor().execute("begin")
-        connection.cursor().execute("delete from bronze.raw_events")
-        raise KeyboardInterrupt
-    assert connection.is_closed()
+    opened = []
+
+    def interrupted() -> None:
+        with connect() as connection:
+            opened.append(connection)
+            connection.cursor().execute("begin")
+            connection.cursor().execute("delete from bronze.raw_events")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert len(rows(warehouse)) == 1
-    with connect() as second:
-        pass
-    assert second.is_closed()
+    with connect() as connection:
+        opened.append(connection)
+    assert [connection.is_closed() for connection in opened] == [True, True]
 
 
 def test_a_refused_statement_says_what_to_do(warehouse: SnowflakeWarehouse) -> None:
@@ -242,11 +248,12 @@ def test_a_refused_statement_says_what_to_do(warehouse: SnowflakeWarehouse) -> N
 
 def test_the_shim_still_fits_fakesnow(fake_account: SnowflakeUnderTest) -> None:
     """If this fails after an update, the shim has to be looked at."""
-    with (
-        snowflake_connections(fake_account.settings)() as connection,
-        pytest.raises(ProgrammingError, match="91016"),
-    ):
-        connection.cursor().execute("create or replace table bronze.t (a varchar)")
-        connection.cursor().execute(
-            "copy into bronze.t (a) from (select $1 from @bronze.lake) files = ('no/such')"
-        )
+    with snowflake_connections(fake_account.settings)() as connection:
+        cursor = connection.cursor()
+        cursor.execute("create or replace table bronze.t (a varchar)")
+        with pytest.raises(ProgrammingError, match="was not found") as refused:
+            cursor.execute(
+                "copy into bronze.t (a) from (select $1 from @bronze.lake) files = ('no/such')"
+            )
+        cursor.execute("select '$insert_id', cast(null as timestamp_ntz)")
+        assert (refused.value.errno, cursor.fetchone()) == (91016, ("$insert_id", None))

@@ -52,7 +52,7 @@ _LITERAL = re.compile(r"('(?:[^'\\]|''|\\.)*'|\"[^\"]*\"|--[^\n]*|/\*.*?\*/)", r
 _ACCOUNT = re.compile(
     r"\s*(grant|revoke|use\s+(role|warehouse|secondary)|comment\s+on|alter\s+(session|user|account)"
     r"|(create(\s+or\s+replace)?|alter|drop)\s+(storage\s+integration|warehouse|role|user"
-    r"|resource\s+monitor|integration))\b",
+    r"|resource\s+monitor|integration)|drop\s+database)\b",
     re.IGNORECASE,
 )
 _MADE = re.compile(
@@ -64,9 +64,17 @@ _DROPPED = re.compile(
     r"\s*drop\s+(?P<kind>storage\s+integration|resource\s+monitor|\w+)\s+if\s+exists\s+(?P<name>\w+)",
     re.IGNORECASE,
 )
+_LASTING = re.compile(r"\s*create\s+(?:database|schema)\s+if\s+not\s+exists\s+([\w.]+)", re.I)
+_STAGE_CHANGE = re.compile(
+    r"\s*(alter\s+stage|drop\s+stage\s+if\s+exists)\s+([\w.]+)(?:\s+set\s+url\s*=\s*'([^']+)')?",
+    re.IGNORECASE,
+)
 _DESCRIBED = re.compile(r"\s*desc\s+(integration|stage)\s+([\w.]+)", re.IGNORECASE)
 _PROPERTY = re.compile(r"(storage_\w+)\s*=\s*\(?'([^']*)'", re.IGNORECASE)
 SNOWFLAKE_USER_ARN = "arn:aws:iam::123456789001:user/abc1-b-self1234"
+_MANAGED = re.compile(
+    r"\s+with\s+managed\s+access(\s+data_retention_time_in_days\s*=\s*\d+)?", re.IGNORECASE
+)
 _TEMPORARY = re.compile(
     r"(\s*create(?:\s+or\s+replace)?)\s+temp(?:orary)?\s+(table|view)", re.IGNORECASE
 )
@@ -114,6 +122,7 @@ class FakeSnowflake:
     account_statements: list[str] = field(default_factory=list)
     loaded: dict[str, set[tuple[str, str]]] = field(default_factory=lambda: defaultdict(set))
     account_objects: dict[str, dict[str, str]] = field(default_factory=dict)
+    lasting: set[str] = field(default_factory=set)
 
     def read(self, bucket: str, key: str) -> tuple[bytes, str]:
         """Return an object's bytes and its version. Raises the error that Snowflake would."""
@@ -193,8 +202,6 @@ def _rewritten(running: FakeSnowflake, cursor: Any, command: str) -> str:
         running.loaded.pop(emptied[1].lower(), None)
     if described := _DESCRIBED.match(command):
         return _described(running, cursor, *described.groups())
-    if _ACCOUNT.match(command):
-        return f"select '{_account_answer(running, command)}' as status"
     if listed := _LIST.match(command):
         return _list(running, cursor, listed)
     if staged := _FROM_STAGE.match(command):
@@ -202,9 +209,24 @@ def _rewritten(running: FakeSnowflake, cursor: Any, command: str) -> str:
         keys = [entry["Key"] for entry in running.keys(bucket, prefix + staged["path"])]
         _register(running, cursor, bucket, keys)
         return f"select {_values(staged['values'])} from {_STAGED}"
+    answer = _answer_without_running(running, cursor, command)
+    if answer is not None:
+        return f"select '{answer}' as status"
+    command = _MANAGED.sub("", command)
     # DuckDB has a function of that name, for another thing.
     command = re.sub(r"\bto_array\(", "fs_to_array(", command)
     return _TEMPORARY.sub(r"\1 \2", command)
+
+
+def _answer_without_running(running: FakeSnowflake, cursor: Any, command: str) -> str | None:
+    """Return Snowflake's answer to a statement that fakesnow is not to see, or None."""
+    if changed := _STAGE_CHANGE.match(command):
+        return _change_stage(cursor, *changed.groups())
+    if lasting := _LASTING.match(command):
+        if lasting[1].upper() in running.lasting:
+            return f"{lasting[1]} already exists, statement succeeded."
+        running.lasting.add(lasting[1].upper())
+    return _account_answer(running, command) if _ACCOUNT.match(command) else None
 
 
 def _account_answer(running: FakeSnowflake, command: str) -> str:
@@ -234,6 +256,18 @@ def _account_answer(running: FakeSnowflake, command: str) -> str:
 
 def _properties(command: str) -> dict[str, str]:
     return {name.upper(): value for name, value in _PROPERTY.findall(command)}
+
+
+def _change_stage(cursor: Any, verb: str, name: str, url: str | None) -> str:
+    connection = cursor._conn
+    where = "where database_name = ? and schema_name = ? and name = ?"
+    place = list(stages.parts_from_var(name, connection.database, connection.schema))
+    table = "_fs_global._fs_information_schema._fs_stages"
+    if verb.lower().startswith("alter"):
+        cursor._duck_conn.execute(f"update {table} set url = ? {where}", [url, *place])
+        return "Statement executed successfully."
+    cursor._duck_conn.execute(f"delete from {table} {where}", place)
+    return f"{name} successfully dropped."
 
 
 def _described(running: FakeSnowflake, cursor: Any, kind: str, name: str) -> str:

@@ -1,0 +1,175 @@
+"""Rung b: the Dagster assets, dbt with its tests, the set-up and the doctor, over the wire.
+
+One run of the main job, from the emulator to gold in Snowflake, as `amplitude-assets run` does it.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from click.testing import CliRunner
+
+from amplitude_assets.bootstrap.aws import READER_ROLE
+from amplitude_assets.cli import cli
+from amplitude_assets.config import load_settings
+from amplitude_assets.hours import HOUR, HourRange, parse_hour
+from amplitude_assets.instance import open_instance
+from amplitude_assets.main_run import run_main_job
+from amplitude_assets.resources import open_warehouse
+from tests.support.fakesnow_server import SNOWFLAKE_USER_ARN
+from tests.support.s3 import S3Server
+from tests.support.snowflake import SnowflakeUnderTest
+
+HOURS = HourRange(parse_hour("2026-09-01T05"), parse_hour("2026-09-01T05") + HOUR)
+
+
+def test_the_main_job_loads_and_builds(
+    empty_account: SnowflakeUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EMULATOR_EVENTS_PER_HOUR", "100")
+    settings = load_settings()
+    with open_instance(settings) as instance:
+        outcome = run_main_job(settings, instance, HOURS, lambda _: None)
+    assert outcome.reasons == []
+    assert outcome.succeeded
+    warehouse = open_warehouse(settings)
+    counts = warehouse.counts(settings.project_id, HOURS)
+    assert sum(hour.bronze_rows for hour in counts) > 50
+    assert [hour.bronze_rows for hour in counts] == [
+        (hour.silver_events or 0) + (hour.duplicates or 0) for hour in counts
+    ]
+    ((users,),) = warehouse.query("select count(*) from gold.dim_users")
+    assert users > 0
+
+
+def test_the_doctor_is_green(empty_account: SnowflakeUnderTest) -> None:
+    result = CliRunner().invoke(cli, ["doctor", "--json"])
+    findings = {finding["link"]: finding for finding in json.loads(result.output)}
+    assert {link: finding["state"] for link, finding in findings.items()} == dict.fromkeys(
+        ("folder", "Amplitude", "lake", "warehouse", "COPY"), "ok"
+    )
+    assert result.exit_code == 0
+    assert list(empty_account.lake.list_keys("doctor/")) == []
+
+
+def test_the_doctor_says_what_a_stage_elsewhere_needs(
+    empty_account: SnowflakeUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAKE_URL", f"{empty_account.settings.lake_url}/elsewhere")
+    result = CliRunner().invoke(cli, ["doctor", "--json"])
+    copy = json.loads(result.output)[-1]
+    assert (copy["link"], copy["state"], result.exit_code) == ("COPY", "failed", 1)
+    assert "the stage has to be over LAKE_URL" in copy["fix"]
+
+
+@pytest.fixture
+def fresh(
+    fake_account: SnowflakeUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[SnowflakeUnderTest]:
+    """Return the fakes, with settings that name a lake and a database which are not there."""
+    assert fake_account.double is not None
+    environment = {
+        **fake_account.environment,
+        "AWS_ENDPOINT_URL": fake_account.double.s3.endpoint_url,
+        "AWS_REGION": "eu-central-1",
+        "LAKE_URL": "s3://a-fresh-lake/some/prefix",
+        "SNOWFLAKE_DATABASE": "FRESH",
+        "SNOWFLAKE_USER": "FRESH_PIPELINE",
+        "SNOWFLAKE_ROLE": "FRESH_ROLE",
+        "SNOWFLAKE_PRIVATE_KEY_PATH": "keys/pipeline.p8",
+        "SNOWFLAKE_PRIVATE_KEY_PASSPHRASE": "a passphrase",
+    }
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    fake_account.double.forget()
+    yield fake_account
+    fake_account.double.snowflake.account_objects.clear()
+
+
+def run(*arguments: str) -> str:
+    result = CliRunner().invoke(cli, list(arguments))
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def admin(account: SnowflakeUnderTest) -> tuple[str, ...]:
+    key = account.environment["SNOWFLAKE_PRIVATE_KEY_PATH"]
+    return ("--apply", "--admin-user", "SOMEONE", "--admin-key", key)
+
+
+def trust(s3: S3Server) -> dict[str, Any]:
+    iam = boto3.client("iam", endpoint_url=s3.endpoint_url, region_name="us-east-1")
+    role: dict[str, Any] = iam.get_role(RoleName=READER_ROLE)["Role"]
+    return dict(role["AssumeRolePolicyDocument"])
+
+
+def test_two_commands_set_everything_up_and_again_change_nothing(
+    fresh: SnowflakeUnderTest,
+) -> None:
+    double = fresh.double
+    assert double is not None
+    run("bootstrap", "aws", "--apply")
+    assert "made" in run("bootstrap", "snowflake", *admin(fresh))
+
+    objects = json.dumps(double.snowflake.account_objects, sort_keys=True)
+    integration = double.snowflake.account_objects["storage integration AMPLITUDE_LAKE"]
+    (statement,) = trust(double.s3)["Statement"]
+    assert statement["Principal"] == {"AWS": SNOWFLAKE_USER_ARN}
+    assert statement["Condition"]["StringEquals"] == {
+        "sts:ExternalId": integration["STORAGE_AWS_EXTERNAL_ID"]
+    }
+    before = trust(double.s3)
+
+    again = run("bootstrap", "aws", "--apply") + run("bootstrap", "snowflake", *admin(fresh))
+    assert {line.split()[0] for line in again.splitlines()} == {"unchanged"}
+    assert json.dumps(double.snowflake.account_objects, sort_keys=True) == objects
+    assert trust(double.s3) == before
+    assert not [s for s in double.snowflake.statements if "or replace" in s.lower()]
+
+    # The server here has no TLS, which the bucket's policy asks for.
+    double.s3.resource.get_client().delete_bucket_policy(Bucket="a-fresh-lake")
+    assert "COPY" in run("doctor")
+
+
+def test_a_lake_that_moved_is_followed_without_a_new_integration(
+    fresh: SnowflakeUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    double = fresh.double
+    assert double is not None
+    run("bootstrap", "aws", "--apply")
+    run("bootstrap", "snowflake", *admin(fresh))
+    before = dict(double.snowflake.account_objects["storage integration AMPLITUDE_LAKE"])
+    monkeypatch.setenv("LAKE_URL", "s3://a-fresh-lake/another")
+    told = run("bootstrap", "snowflake", *admin(fresh))
+    after = double.snowflake.account_objects["storage integration AMPLITUDE_LAKE"]
+    assert "changed    integration: role and location" in told
+    assert after["STORAGE_ALLOWED_LOCATIONS"] == "s3://a-fresh-lake/another/"
+    assert after["STORAGE_AWS_EXTERNAL_ID"] == before["STORAGE_AWS_EXTERNAL_ID"]
+
+
+def test_showing_changes_nothing_and_makes_no_key(fresh: SnowflakeUnderTest) -> None:
+    double = fresh.double
+    assert double is not None
+    shown = run("bootstrap", "snowflake")
+    assert "create storage integration if not exists AMPLITUDE_LAKE" in shown
+    assert "FRESH_PIPELINE" in shown
+    assert json.loads(run("bootstrap", "aws").rpartition("}")[0] + "}")["bucket"]["name"]
+    assert double.snowflake.statements == []
+    assert not Path("keys").exists()
+
+
+def test_destroying_keeps_the_tables_without_its_own_flag(fresh: SnowflakeUnderTest) -> None:
+    double = fresh.double
+    assert double is not None
+    run("bootstrap", "aws", "--apply")
+    run("bootstrap", "snowflake", *admin(fresh))
+    run("bootstrap", "snowflake", "--destroy", *admin(fresh))
+    assert double.snowflake.account_objects == {}
+    dropped = [s.lower() for s in double.snowflake.statements if s.lower().startswith("drop")]
+    assert dropped
+    assert not [s for s in dropped if "database" in s or "schema" in s or "table" in s]
+    run("bootstrap", "snowflake", "--destroy", "--delete-data", *admin(fresh))
+    assert double.snowflake.statements[-1].lower().startswith("drop database if exists fresh")
