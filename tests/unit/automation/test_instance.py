@@ -1,0 +1,61 @@
+"""Dagster's instance as we set it up: the queue, the pools, what is retried and what is kept."""
+
+from dagster import DagsterInstance
+
+from amplitude_assets.automation.requests import HISTORY, PRIORITIES, Reason, hours_request
+from amplitude_assets.config import Settings
+from amplitude_assets.hours import HourRange, parse_hour
+from amplitude_assets.instance import AMPLITUDE_POOL, WAREHOUSE_POOL, open_instance
+
+HOUR_5 = HourRange(parse_hour("2026-09-01T05"), parse_hour("2026-09-01T05"))
+
+
+def opened() -> DagsterInstance:
+    return open_instance(Settings())
+
+
+def test_the_pools_have_a_limit_of_their_own_from_the_start() -> None:
+    for _ in range(2):
+        with opened() as instance:
+            pools = {
+                limit.name: limit.limit for limit in instance.event_log_storage.get_pool_limits()
+            }
+            assert pools == {AMPLITUDE_POOL: 1, WAREHOUSE_POOL: 1}
+            assert not any(
+                limit.from_default for limit in instance.event_log_storage.get_pool_limits()
+            )
+
+
+def test_history_never_takes_the_whole_queue() -> None:
+    with opened() as instance:
+        queue = instance.get_concurrency_config().run_queue_config
+    assert queue is not None
+    limits = {limit["key"]: limit["limit"] for limit in queue.tag_concurrency_limits}
+    assert limits == {"dagster/backfill": 2, HISTORY: 1}
+    # One place for new hours and one for the models, whatever else there is to do.
+    assert queue.max_concurrent_runs - sum(limits.values()) == 2
+    assert [reason for reason in Reason if HISTORY not in hours_request(HOUR_5, reason).tags] == [
+        Reason.NEW
+    ]
+    assert max(PRIORITIES, key=lambda reason: PRIORITIES[reason]) is Reason.NEW
+
+
+def test_only_a_lost_worker_is_worth_a_new_run() -> None:
+    with opened() as instance:
+        assert instance.run_retries_enabled
+        assert instance.run_retries_max_retries == 2
+        assert instance.run_retries_retry_on_asset_or_op_failure is False
+        assert instance.run_monitoring_enabled
+        assert not instance.telemetry_enabled
+
+
+def test_an_instances_own_configuration_is_kept() -> None:
+    opened().dispose()
+    config = Settings().dagster_home_path / "dagster.yaml"
+    config.write_text(
+        "telemetry:\n  enabled: false\nconcurrency:\n  runs: {max_concurrent_runs: 9}\n"
+    )
+    with opened() as instance:
+        queue = instance.get_concurrency_config().run_queue_config
+    assert queue is not None
+    assert queue.max_concurrent_runs == 9
