@@ -4,7 +4,8 @@
     every hour is consumed at least once, and consuming it twice changes nothing.
 #}
 {% macro mark_hours_consumed(results) %}
-    {% if execute and flags.WHICH in ('build', 'run') %}
+    {# Nothing was consumed if dbt was told to read no rows, or some. #}
+    {% if execute and flags.WHICH in ('build', 'run') and not flags.EMPTY and not flags.SAMPLE %}
         {% set built = results | selectattr('status', 'equalto', 'success') | map(attribute='node.unique_id') | list %}
         {% set missing = [] %}
         {% for node in graph.nodes.values() if node.resource_type == 'model' and node.package_name == project_name %}
