@@ -15,7 +15,7 @@ _PARTS = ("events", "hours", "models", "start")
 @click.option("--hours", "hours", multiple=True, type=click.IntRange(min=1), help="A span.")
 @click.option("--history", multiple=True, type=click.IntRange(min=1000), help="Events of a month.")
 @click.option("--only", multiple=True, help="Only contenders whose name holds this.")
-@click.option("--no-peers", is_flag=True, help="Only what is in this project's environment.")
+@click.option("--no-peers", is_flag=True, help="Install nothing: no peers, no picture.")
 @click.option("--seed", default=1, show_default=True)
 @click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="Last day served, UTC.")
 @click.option(

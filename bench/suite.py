@@ -49,7 +49,8 @@ def run(plan: Plan) -> None:
     for part in plan.parts:
         _PARTS[part](plan, kept, console)
     report.print_all(console, kept.figures)
-    report.plot(plan.root, kept.path, console)
+    if plan.with_peers:  # the picture needs an environment too
+        report.plot(plan.root, kept.path, console)
 
 
 def _events(plan: Plan, kept: "_Kept", console: Console) -> None:
