@@ -60,6 +60,7 @@ class Settings(BaseSettings):
     amplitude_project_id: int | None = Field(default=None, gt=0)
     amplitude_region: Region = "us"
     amplitude_base_url: str | None = None
+    amplitude_s3_export_url: str | None = None
     amplitude_start_hour: Hour = Field(default_factory=lambda: parse_hour("2026-01-01T00"))
     amplitude_export_delay_hours: int = Field(default=2, ge=0, le=168)
     amplitude_request_hours: int = Field(default=24, ge=1, le=8760)
@@ -133,7 +134,7 @@ class Settings(BaseSettings):
             raise ValueError("write the webhook's whole address, beginning with https://")
         return url
 
-    @field_validator("lake_url")
+    @field_validator("lake_url", "amplitude_s3_export_url")
     @classmethod
     def _is_a_lake(cls, url: str | None) -> str | None:
         if url is None:
@@ -151,7 +152,8 @@ class Settings(BaseSettings):
             raise ValueError("set both AMPLITUDE_API_KEY and AMPLITUDE_SECRET_KEY, or neither")
         if not self.uses_emulator and self.amplitude_project_id is None:
             raise ValueError(
-                "set AMPLITUDE_PROJECT_ID, the number of the project that the keys belong to"
+                "set AMPLITUDE_PROJECT_ID, the number of the project that the keys belong to, or "
+                "the files of AMPLITUDE_S3_EXPORT_URL"
             )
         if self.uses_emulator and self.amplitude_base_url is not None:
             raise ValueError(
@@ -163,8 +165,8 @@ class Settings(BaseSettings):
 
     @property
     def uses_emulator(self) -> bool:
-        """Say whether Amplitude is the emulator, because no keys are set."""
-        return self.amplitude_api_key is None
+        """Say whether Amplitude is the emulator, because neither keys nor a bucket are set."""
+        return self.amplitude_api_key is None and self.amplitude_s3_export_url is None
 
     @property
     def project_id(self) -> int:
@@ -177,8 +179,12 @@ class Settings(BaseSettings):
 
     @property
     def export_origin(self) -> str:
-        """Return the origin of the Export API for the region, or the one that is set."""
-        return self.amplitude_base_url or _REGION_ORIGINS[self.amplitude_region]
+        """Return where hours come from: the region's Export API, or what is set in its place."""
+        return (
+            self.amplitude_s3_export_url
+            or self.amplitude_base_url
+            or _REGION_ORIGINS[self.amplitude_region]
+        )
 
     @property
     def app_origin(self) -> str:

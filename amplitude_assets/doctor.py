@@ -122,6 +122,8 @@ def _try_amplitude(settings: Settings) -> str:
         ) from None
     if settings.uses_emulator:
         return "the emulator answers; for your own events set AMPLITUDE_API_KEY and its secret"
+    if settings.amplitude_s3_export_url is not None:
+        return f"{settings.export_origin} has files of project {settings.project_id}"
     return f"{settings.export_origin} takes the keys of project {settings.project_id}"
 
 

@@ -19,6 +19,7 @@ from amplitude_assets.export.client import ExportClient
 from amplitude_assets.export.landing import Landing
 from amplitude_assets.lake.store import Lake, S3Access
 from amplitude_assets.progress import Progress, ProgressSink
+from amplitude_assets.s3_export import S3Export
 
 if TYPE_CHECKING:
     from dagster_dbt import DbtCliResource
@@ -29,9 +30,15 @@ DBT_PROJECT_DIR = Path(__file__).parent.parent / "dbt_project"
 
 
 @contextmanager
-def open_export_client(settings: Settings) -> Iterator[ExportClient]:
-    """Open the Export API, or start the emulator on loopback while no keys are set."""
-    if settings.amplitude_api_key is None or settings.amplitude_secret_key is None:
+def open_export_client(settings: Settings) -> Iterator[ExportClient | S3Export]:
+    """Open the Export API, or Amplitude's own S3 export if that is set.
+
+    With neither, start the emulator on loopback.
+    """
+    s3_export = open_s3_export(settings, S3Resource(region_name=settings.aws_region))
+    if s3_export is not None:
+        yield s3_export
+    elif settings.amplitude_api_key is None or settings.amplitude_secret_key is None:
         from amplitude_assets.emulator import API_KEY, SECRET_KEY, serve
 
         with serve(emulated_world(settings)) as emulator:
@@ -75,14 +82,24 @@ def open_landing(settings: Settings) -> Landing:
 
 def open_lake(settings: Settings, s3: S3Resource) -> Lake:
     """Open the lake. On S3, endpoint, region and credentials are those of dagster-aws' resource."""
-    if not settings.resolved_lake_url.startswith("s3://"):
-        return Lake(settings.resolved_lake_url)
+    return _open_store(settings.resolved_lake_url, settings, s3)
+
+
+def open_s3_export(settings: Settings, s3: S3Resource) -> S3Export | None:
+    """Open the bucket of Amplitude's own S3 export, or return None when none is set."""
+    url = settings.amplitude_s3_export_url
+    return None if url is None else S3Export(_open_store(url, settings, s3), settings.project_id)
+
+
+def _open_store(url: str, settings: Settings, s3: S3Resource) -> Lake:
+    if not url.startswith("s3://"):
+        return Lake(url)
     import boto3
 
     client = s3.get_client()
     endpoint = client.meta.endpoint_url
     return Lake(
-        settings.resolved_lake_url,
+        url,
         S3Access(
             session=boto3.session.Session(
                 profile_name=s3.profile_name,
@@ -125,7 +142,7 @@ def _log_progress(context: InitResourceContext) -> ProgressSink:
 def build_resources(settings: Settings) -> dict[str, Any]:
     """Return every resource of the graph, by the name that the assets ask for it under."""
 
-    def export_client(_: InitResourceContext) -> Iterator[ExportClient]:
+    def export_client(_: InitResourceContext) -> Iterator[ExportClient | S3Export]:
         with open_export_client(settings) as client:
             yield client
 
@@ -134,6 +151,10 @@ def build_resources(settings: Settings) -> dict[str, Any]:
     def lake(_: InitResourceContext) -> Lake:
         # Not `context.resources.s3`, which is the client that this resource hands out.
         return open_lake(settings, s3)
+
+    def copy_merges(lake: Lake) -> int:
+        source = open_s3_export(settings, s3)
+        return 0 if source is None else source.copy_merges(lake)
 
     return {
         "settings": settings,
@@ -147,6 +168,9 @@ def build_resources(settings: Settings) -> dict[str, Any]:
             lambda _: lambda: datetime.now(UTC), description="Tells the time, in UTC."
         ),
         "s3": s3,
+        "copy_merges": ResourceDefinition(
+            lambda _: copy_merges, description="Brings the S3 export's merge files to the lake."
+        ),
         "lake": ResourceDefinition(lake, description="The object store at LAKE_URL."),
         "warehouse": ResourceDefinition(
             lambda context: open_warehouse(settings, context.run.run_id if context.run else ""),

@@ -1,5 +1,7 @@
 """The asset `s3_event_objects`: each hour's files as immutable objects, and its manifest."""
 
+from collections.abc import Callable
+
 from dagster import (
     AssetExecutionContext,
     AssetsDefinition,
@@ -20,7 +22,7 @@ from amplitude_assets.export.landing import Landing
 from amplitude_assets.hours import format_hour
 from amplitude_assets.lake.layout import manifest_key
 from amplitude_assets.lake.publish import Published
-from amplitude_assets.lake.store import Lake
+from amplitude_assets.lake.store import Lake, LakeError
 from amplitude_assets.progress import ProgressSink
 from amplitude_assets.publishing import publish_all
 
@@ -39,6 +41,7 @@ def s3_event_objects_asset(rules: HourlyRules) -> AssetsDefinition:
         context: AssetExecutionContext,
         landing: ResourceParam[Landing],
         lake: ResourceParam[Lake],
+        copy_merges: ResourceParam[Callable[[Lake], int]],
         progress: ResourceParam[ProgressSink],
     ) -> MaterializeResult[None]:
         """The hour's files in the lake, named by their digest, and a manifest that commits them.
@@ -59,6 +62,10 @@ def s3_event_objects_asset(rules: HourlyRules) -> AssetsDefinition:
             else:
                 outcome.fail([hour], published)
                 told.add(1)
+        try:
+            copy_merges(lake)
+        except LakeError as error:
+            context.log.error(f"merge files are not copied: {error}")  # the hours are done
         return outcome.result()
 
     return s3_event_objects

@@ -1,0 +1,148 @@
+"""The second door: hours from the bucket of Amplitude's own S3 export, in place of the Export API.
+
+It is the way in for hours over 4 GB and for whole histories. The files have the names of the
+zip's members (https://amplitude.com/docs/destination-catalog/amazon-s3), so an hour's files become
+a zip as the Export API would have sent it, and everything after that is the same. Its merge files,
+which the Export API does not have, go into the lake as they are.
+"""
+
+import re
+import zipfile
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from amplitude_assets.export.client import Delivery
+from amplitude_assets.export.errors import ExportError, UnavailableError
+from amplitude_assets.export.files import PartFile
+from amplitude_assets.hours import HOUR, HourRange, format_hour
+from amplitude_assets.lake.layout import merge_prefix
+from amplitude_assets.lake.manifest import LakeObject
+from amplitude_assets.lake.store import Lake, LakeError
+
+_NAME = re.compile(r"(?P<app>\d+)_(?P<day>\d{4}-\d{2}-\d{2})_(?P<hour>\d{1,2})#\d+\.json\.gz")
+_MERGES = re.compile(r"-(?P<rest>\d+_\d{4}-\d{2}-\d{2}_\d{1,2}\.json\.gz)")
+# A zip has a time for each member; a fixed one makes the same files the same zip.
+_MEMBER_TIME = (1980, 1, 1, 0, 0, 0)
+
+
+class S3Export:
+    """A bucket or folder that Amplitude exports to. It is asked as the Export API's client is."""
+
+    def __init__(self, store: Lake, project_id: int) -> None:
+        """Use what is under the store's URL; it is listed once, when first asked for an hour."""
+        self._store = store
+        self._project_id = project_id
+
+    def check_keys(self, hours: HourRange) -> None:
+        """Look whether the place can be listed and has files of the project.
+
+        Raises UnavailableError when not.
+        """
+        try:
+            if not self._files:
+                raise UnavailableError(
+                    hours,
+                    f"{self._store.url} has no file of project {self._project_id}, such as "
+                    f"{self._project_id}_2026-09-01_5#1.json.gz; look at AMPLITUDE_S3_EXPORT_URL "
+                    "and AMPLITUDE_PROJECT_ID",
+                )
+        except LakeError as error:
+            raise UnavailableError(hours, str(error)) from None
+
+    def fetch_all(
+        self,
+        ranges: Iterable[HourRange],
+        folder: Path,
+        *,
+        on_delivery: Callable[[Delivery], None],
+    ) -> list[ExportError]:
+        """Bring each hour's files to `folder` as one zip, and return the hours that failed.
+
+        An hour without files counts as empty when there are files before and after it: then the
+        export was at work. Otherwise nothing tells, and it fails. Raises DiskError.
+        """
+        errors: list[ExportError] = []
+        for hour in (hour for hours in ranges for hour in hours):
+            alone = HourRange(hour, hour)
+            try:
+                on_delivery(self._fetch(alone, folder))
+            except LakeError as error:
+                errors.append(UnavailableError(alone, str(error)))
+            except ExportError as error:
+                errors.append(error)
+        return errors
+
+    def copy_merges(self, lake: Lake) -> int:
+        """Bring the merge files that the lake does not have yet into it; return how many."""
+        prefix = merge_prefix(self._project_id)
+        held = set(lake.list_keys(prefix))
+        found = {key: _MERGES.fullmatch(_base(key)) for key in self._store.list_keys("")}
+        copied = 0
+        for key, name in found.items():
+            target = f"{prefix}{name['rest']}" if name else ""
+            if target and target not in held:
+                self._copy(lake, key, target)
+                copied += 1
+        return copied
+
+    @cached_property
+    def _files(self) -> dict[datetime, list[str]]:
+        """Return the keys of each hour that has files."""
+        files: dict[datetime, list[str]] = defaultdict(list)
+        for key in self._store.list_keys(""):
+            name = _NAME.fullmatch(_base(key))
+            if name and name["app"] == str(self._project_id) and int(name["hour"]) < 24:
+                day = datetime.strptime(name["day"], "%Y-%m-%d").replace(tzinfo=UTC)
+                files[day + int(name["hour"]) * HOUR].append(key)
+        return dict(files)
+
+    def _fetch(self, hours: HourRange, folder: Path) -> Delivery:
+        asked_at = datetime.now(UTC)
+        keys = sorted(self._files.get(hours.first, []), key=_base)
+        if not keys:
+            self._check_covered(hours)
+            return Delivery(hours, None, 0, None, asked_at, attempts=1)
+        with PartFile(folder) as part:
+            # It is written through, and never closed by the zip.
+            with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:  # type: ignore[call-overload]
+                for key in keys:
+                    self._add(archive, key)
+            sha256, size = part.sha256, part.bytes
+            path = part.publish(f"{format_hour(hours.first)}--s3--{sha256[:12]}.zip", durable=True)
+        return Delivery(hours, path, size, sha256, asked_at, attempts=1)
+
+    def _add(self, archive: zipfile.ZipFile, key: str) -> None:
+        member = zipfile.ZipInfo(f"{self._project_id}/{_base(key)}", _MEMBER_TIME)
+        with archive.open(member, "w", force_zip64=True) as target:
+            for data in self._store.get_object(key):
+                target.write(data)
+
+    def _check_covered(self, hours: HourRange) -> None:
+        covered = self._files and min(self._files) < hours.first < max(self._files)
+        if not covered:
+            known = (
+                f"files from {format_hour(min(self._files))} to {format_hour(max(self._files))}"
+                if self._files
+                else "none at all"
+            )
+            raise UnavailableError(
+                hours,
+                f"{self._store.url} has no file of this hour, and {known}; ask for hours between "
+                "these, or unset AMPLITUDE_S3_EXPORT_URL to ask the Export API",
+            )
+
+    def _copy(self, lake: Lake, key: str, target: str) -> None:
+        with TemporaryDirectory() as folder, PartFile(Path(folder)) as part:
+            for data in self._store.get_object(key):
+                part.write(data)
+            item = LakeObject(key=target, member=key, bytes=part.bytes, lines=0, sha256=part.sha256)
+            lake.put_object(item, part.publish("merges"))
+
+
+def _base(key: str) -> str:
+    """Return the last part of a key, its name."""
+    return key.rpartition("/")[2]

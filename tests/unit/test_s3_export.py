@@ -1,0 +1,142 @@
+"""The second door: hours out of Amplitude's own S3 export, as the Export API would give them."""
+
+import gzip
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from amplitude_assets.config import Settings
+from amplitude_assets.emulator import World, WorldSettings
+from amplitude_assets.export.archive import hours_in
+from amplitude_assets.export.client import Delivery
+from amplitude_assets.export.errors import UnavailableError
+from amplitude_assets.export.landing import Landing
+from amplitude_assets.hours import HOUR, HourRange, parse_hour
+from amplitude_assets.instance import open_instance
+from amplitude_assets.lake.store import Lake
+from amplitude_assets.main_run import run_main_job
+from amplitude_assets.resources import open_s3_export, open_warehouse
+from amplitude_assets.s3_export import S3Export
+from tests.support.s3 import BUCKET, s3_server
+
+PROJECT = 4711
+FIRST = parse_hour("2026-09-01T08")
+HOURS = HourRange(FIRST, FIRST + 3 * HOUR)
+MERGE = {"scope": 1, "merge_time": 1_788_253_200_000, "merge_server_time": 1_788_253_200_000}
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return World(WorldSettings(seed=3, events_per_hour=60, project_id=PROJECT))
+
+
+@pytest.fixture(params=["file", "s3"])
+def export(request: pytest.FixtureRequest, tmp_path: Path, world: World) -> Iterator[S3Export]:
+    """Return an export of three of the four hours, the third without events."""
+    if request.param == "file":
+        write_export(tmp_path / "export", world)
+        yield S3Export(Lake((tmp_path / "export").as_uri()), PROJECT)
+        return
+    with s3_server() as server:
+        client = server.resource.get_client()
+        for name, data in files(world).items():
+            client.put_object(Bucket=BUCKET, Key=f"from/amplitude/{name}", Body=data)
+        settings = Settings(
+            amplitude_s3_export_url=f"s3://{BUCKET}/from/amplitude", amplitude_project_id=PROJECT
+        )
+        found = open_s3_export(settings, server.resource)
+        assert found is not None
+        yield found
+
+
+def files(world: World) -> dict[str, bytes]:
+    found = {
+        f"{PROJECT}/{member.name.rpartition('/')[2]}": member.data
+        for hour in (HOURS.first, HOURS.first + HOUR, HOURS.last)
+        for member in world.members(hour)
+    }
+    merge = json.dumps({**MERGE, "amplitude_id": 7, "merged_amplitude_id": 3})
+    return {
+        **found,
+        "-189524_2026-09-01_8.json.gz": gzip.compress(merge.encode()),
+        "README.txt": b"not ours",
+        "99_2026-09-01_8#1.json.gz": gzip.compress(b"{}"),
+    }
+
+
+def write_export(folder: Path, world: World) -> None:
+    for name, data in files(world).items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+
+
+def lines_of(landing: Landing, hour: HourRange) -> list[bytes]:
+    unpacked = landing.files_of(hour.first)
+    folder = landing.hour_folder(hour.first)
+    return sorted(
+        line
+        for file in unpacked.files
+        for line in gzip.decompress((folder / file.name).read_bytes()).splitlines()
+    )
+
+
+def test_hours_are_the_lines_that_the_files_hold(
+    export: S3Export, world: World, tmp_path: Path
+) -> None:
+    landing = Landing(tmp_path / "landing", PROJECT)
+    deliveries: list[Delivery] = []
+
+    def record(delivery: Delivery) -> None:
+        deliveries.append(delivery)
+        landing.record(delivery, "attempt")
+
+    assert export.fetch_all([HOURS], landing.zips, on_delivery=record) == []
+    assert [delivery.path is None for delivery in deliveries] == [False, False, True, False]
+    assert deliveries[0].path is not None
+    assert hours_in(deliveries[0].path, PROJECT, deliveries[0].hours)
+    assert not [1 for _, found in landing.unpack(HOURS, workers=1) if isinstance(found, Exception)]
+    for delivery in deliveries:
+        hour = delivery.hours.first
+        expected = sorted(world.lines(hour)) if delivery.path else []
+        assert lines_of(landing, delivery.hours) == expected
+
+
+def test_an_hour_outside_of_the_export_is_not_taken_for_an_empty_one(
+    export: S3Export, tmp_path: Path
+) -> None:
+    after = HourRange(HOURS.last + HOUR, HOURS.last + HOUR)
+    (error,) = export.fetch_all([after], tmp_path, on_delivery=lambda _: None)
+    assert error.hours == after
+    assert "files from 2026-09-01T08 to 2026-09-01T11" in error.message
+
+
+def test_a_place_without_files_of_the_project_is_told(tmp_path: Path) -> None:
+    empty = S3Export(Lake((tmp_path / "empty").as_uri()), PROJECT)
+    with pytest.raises(UnavailableError, match="AMPLITUDE_S3_EXPORT_URL"):
+        empty.check_keys(HOURS)
+
+
+def test_the_graph_takes_hours_and_merges_from_there(
+    tmp_path: Path, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_export(tmp_path / "export", world)
+    settings = Settings(
+        amplitude_s3_export_url=(tmp_path / "export").as_uri(),
+        amplitude_project_id=PROJECT,
+        data_dir=tmp_path / "data",
+    )
+    with open_instance(settings) as instance:
+        outcome = run_main_job(settings, instance, HOURS, lambda _: None)
+    assert outcome.reasons == []
+    warehouse = open_warehouse(settings)
+    assert warehouse.query("select count(*) from bronze.raw_events") == [
+        (sum(len(list(world.lines(hour))) for hour in (FIRST, FIRST + HOUR, HOURS.last)),)
+    ]
+    assert warehouse.query("select amplitude_id, merged_amplitude_id from bronze.merge_ids") == [
+        (7, 3)
+    ]
+    ((method,),) = warehouse.query("select method from silver.merged_ids where amplitude_id = 7")
+    assert method == "merge_export"
