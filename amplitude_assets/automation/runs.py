@@ -97,6 +97,8 @@ def reason_of(event: DagsterEvent) -> str:
     if failure.user_failure_data is not None and failure.user_failure_data.description:
         return f"{step}: {failure.user_failure_data.description}"
     error = failure.error
-    while error is not None and error.cause is not None:
-        error = error.cause
-    return f"{step}: {error.message.strip() if error else 'failed'}"
+    if error is not None and error.cause is not None:
+        error = error.cause  # Dagster's own error is around the one that the step raised
+    said = error.message.strip() if error else "failed"
+    # Our errors are written for people, who need not know what class they are.
+    return f"{step}: {said.partition(': ')[2] if said.startswith('amplitude_assets.') else said}"

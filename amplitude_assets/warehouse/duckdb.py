@@ -8,7 +8,7 @@ in turn instead of failing.
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -151,22 +151,29 @@ class DuckDBWarehouse:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
+        lock = FileLock(f"{self.path}.lock", timeout=self._lock_seconds)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(f"{self.path}.lock", timeout=self._lock_seconds):
-                yield
+            lock.acquire()
         except Timeout:
             raise WarehouseError(
                 f"waited {self._lock_seconds:.0f} s for another run that is writing {self.path}; "
                 "run again when it is done"
             ) from None
-        except PermissionError as error:
+        except OSError as error:
             raise WarehouseError(
-                f"cannot write {error.filename}; look at DUCKDB_PATH and DATA_DIR"
+                f"cannot write {error.filename or self.path}: {error.strerror}; "
+                "look at DUCKDB_PATH and DATA_DIR"
             ) from None
+        try:
+            yield
+        finally:
+            lock.release()
 
     @contextmanager
     def _connection(self) -> Iterator["duckdb.DuckDBPyConnection"]:
+        import duckdb
+
         with self._locked():
             con = _open(self.path, self._lock_seconds)
             try:
@@ -177,6 +184,15 @@ class DuckDBWarehouse:
                 # As fast as without, and past it DuckDB writes to a file instead.
                 con.execute("set memory_limit = '2GB'")
                 yield con
+            except (
+                duckdb.IOException,
+                duckdb.TransactionException,
+                duckdb.FatalException,
+            ) as error:
+                raise WarehouseError(
+                    f"cannot write DUCKDB_PATH {self.path}: {str(error).splitlines()[0]}; what was "
+                    "committed is safe. Make room, and run again"
+                ) from error
             finally:
                 con.close()
 
@@ -201,6 +217,8 @@ def _open(path: Path, patience: float) -> "duckdb.DuckDBPyConnection":
 def _replace(
     con: "duckdb.DuckDBPyConnection", lake: Lake, batch: Sequence[Manifest], load_id: str
 ) -> None:
+    import duckdb
+
     objects = [(manifest, item) for manifest in batch for item in manifest.objects]
     rejected = [(m, m.rejected) for m in batch if m.rejected is not None]
     constants: dict[str, object] = {
@@ -227,7 +245,8 @@ def _replace(
         check_counts(batch, con.execute(_script("count_incoming"), project).fetchall())
         con.commit()
     except BaseException:
-        con.rollback()
+        with suppress(duckdb.TransactionException):  # a commit that failed has rolled back
+            con.rollback()
         raise
     finally:
         for name in ("incoming_hours", "incoming_objects", "incoming_lines"):
