@@ -53,6 +53,7 @@ class Place:
     max_concurrent: int = 4
     request_hours: int = 24
     retention_hours: int = 1000
+    warehouse_folder: str = ""
 
     def __post_init__(self) -> None:
         self.settings = Settings(
@@ -64,6 +65,7 @@ class Place:
             amplitude_max_concurrent_requests=self.max_concurrent,
             amplitude_request_hours=self.request_hours,
             data_dir=self.folder,
+            duckdb_path=self.folder / self.warehouse_folder / "warehouse.duckdb",
             landing_retention_hours=self.retention_hours,
         )
 
