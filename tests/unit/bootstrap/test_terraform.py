@@ -1,0 +1,32 @@
+"""The Terraform module's own tests, under mocks, where terraform and its AWS provider are there."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+_MODULE = Path(__file__).parents[3] / "deploy" / "terraform" / "aws"
+
+
+@pytest.fixture(scope="module")
+def module(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if shutil.which("terraform") is None:
+        pytest.skip("terraform is not installed")
+    copy = tmp_path_factory.mktemp("terraform") / "aws"
+    shutil.copytree(_MODULE, copy, ignore=shutil.ignore_patterns(".terraform*"))
+    started = terraform(copy, "init", "-backend=false")
+    if started.returncode != 0:
+        pytest.skip("terraform cannot get the AWS provider from here")
+    return copy
+
+
+def terraform(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = ["terraform", f"-chdir={folder}", *arguments, "-no-color"]
+    return subprocess.run(command, capture_output=True, text=True, timeout=250, check=False)
+
+
+@pytest.mark.parametrize("arguments", [("validate",), ("test",)], ids=" ".join)
+def test_terraform(module: Path, arguments: tuple[str, ...]) -> None:
+    ended = terraform(module, *arguments)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
