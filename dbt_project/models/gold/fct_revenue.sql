@@ -2,7 +2,7 @@
     materialized='incremental',
     incremental_strategy='replace_touched',
     on_schema_change='append_new_columns',
-    meta={'touched': {'touched_users': ['user_key']}},
+    meta={'touched': {'touched_dates': ['event_date']}},
 ) }}
 
 -- SDKs send a bare `Revenue` event always, and beside it `Revenue (Verified)` or `Revenue (Unverified)`,
@@ -16,7 +16,7 @@ with events as (
         event_date,
         event_properties
     from {{ ref('events') }}
-    {{ where_touched(ref('touched_users'), ['user_key']) }}
+    {{ where_touched(ref('touched_dates'), ['event_date']) }}
 ),
 
 revenue_events as (
