@@ -205,15 +205,6 @@ def read_rejected(folder: Path, files: HourFiles) -> Iterator[RejectedLine]:
             yield RejectedLine(**orjson.loads(line))
 
 
-def uuids_of(folder: Path, files: HourFiles) -> set[str]:
-    """Return the uuids of all events of an hour whose files are in `folder`."""
-    return {
-        str(orjson.loads(line).get("uuid"))
-        for file in files.files
-        for line in _lines_of(folder / file.name)
-    }
-
-
 @dataclass(frozen=True)
 class UnpackedMember:
     """A member's lines: those kept in `file`, those not in `rejected`; either may be absent.

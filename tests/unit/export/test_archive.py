@@ -21,7 +21,6 @@ from amplitude_assets.export.archive import (
     hours_in,
     read_rejected,
     unpack_hour,
-    uuids_of,
 )
 from amplitude_assets.export.errors import ArchiveError, ProjectError
 from amplitude_assets.hours import HOUR as AN_HOUR
@@ -358,11 +357,6 @@ def test_a_size_that_is_a_lie_hides_no_bomb(tmp_path: Path) -> None:
 def test_what_is_dense_and_small_is_no_bomb(tmp_path: Path) -> None:
     files, _ = unpacked(tmp_path, bomb(90_000), limits=SMALL)
     assert files.lines == 89
-
-
-def test_uuids_are_those_of_all_files(tmp_path: Path) -> None:
-    files, folder = unpacked(tmp_path, packed(EVENT, b"oops"), packed(b'{"uuid":"b"}', EVENT))
-    assert uuids_of(folder, files) == {"a", "b"}
 
 
 good_lines = st.dictionaries(
