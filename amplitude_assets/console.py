@@ -36,6 +36,7 @@ def run_on_terminal(settings: Settings, hours: HourRange) -> int:
     """Run the main job with progress and a closing table; return the exit status."""
     # The real standard output, also while what dbt writes there is kept off it.
     console = Console(file=sys.stdout)
+    open_warehouse(settings)  # refuses settings that cannot be used; it connects later
     _refuse_wrong_keys(settings, hours)
     began = time.monotonic()
     with open_instance(settings) as instance, _progress_display(console) as progress:
@@ -126,9 +127,9 @@ def serve_emulator(settings: Settings, host: str, port: int) -> None:
 
 def start_dagster(settings: Settings, host: str, port: int) -> int:
     """Run Dagster's UI and daemon until interrupted; return the exit status."""
-    open_instance(settings).dispose()
     command = [str(Path(sys.executable).parent / "dg"), "dev", "--host", host, "--port", str(port)]
-    return subprocess.call(command)  # noqa: S603 - our own command
+    with open_instance(settings):
+        return subprocess.call(command)  # noqa: S603 - our own command
 
 
 def _refuse_wrong_keys(settings: Settings, hours: HourRange) -> None:
