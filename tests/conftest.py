@@ -14,6 +14,7 @@ _OURS = (
     "DAGSTER_",
     "DBT_",
     "EMULATOR_",
+    "LAKE_",
     "LOOKBACK_",
     "RECHECK_",
     "SNOWFLAKE_",
