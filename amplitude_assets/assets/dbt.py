@@ -50,7 +50,11 @@ def dbt_models_asset(settings: Settings) -> AssetsDefinition:
     load that the models have not consumed yet, however it came about.
     """
     project = DbtProject(
-        project_dir=DBT_PROJECT_DIR, profiles_dir=DBT_PROJECT_DIR, target=settings.warehouse
+        project_dir=DBT_PROJECT_DIR,
+        profiles_dir=DBT_PROJECT_DIR,
+        target=settings.warehouse,
+        # A manifest names the tables of its warehouse, so each has its own.
+        target_path=Path("target") / settings.warehouse,
     )
     _prepare_manifest(project, settings)
     version = project_version(_sources(project.project_dir))
