@@ -1,0 +1,24 @@
+-- Everyone who is active on a date is new, current or resurrected on it: two tables that count in different
+-- ways agree on every date.
+with active_users as (
+    select
+        activity_date,
+        dau
+    from {{ ref('agg_active_users_daily') }}
+),
+
+lifecycle as (
+    select
+        period_start as activity_date,
+        new_users + current_users + resurrected_users as active_users
+    from {{ ref('agg_lifecycle') }}
+    where period = 'day'
+)
+
+select
+    coalesce(active_users.activity_date, lifecycle.activity_date) as activity_date,
+    active_users.dau,
+    lifecycle.active_users
+from active_users
+full outer join lifecycle on active_users.activity_date = lifecycle.activity_date
+where coalesce(active_users.dau, 0) <> coalesce(lifecycle.active_users, 0)
