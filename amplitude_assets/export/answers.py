@@ -132,4 +132,5 @@ def _retry_after(response: requests.Response, now: datetime) -> float:
 
 
 def _target(response: requests.Response) -> str:
-    return urlsplit(response.headers.get("Location", "")).netloc or "another path"
+    # Without a user name and password, which a server may have put there from our request.
+    return urlsplit(response.headers.get("Location", "")).hostname or "another path"
