@@ -51,9 +51,16 @@
     be lost. For judged_rows, events and event_duplicates.
 #}
 {% macro require_whole_batch() %}
-    {% if execute and flags.WHICH in ('build', 'run') and not batch_is_rebuild() %}
-        {% set is_alone = config.get('materialized') == 'incremental' and not is_incremental() %}
-        {% if is_alone or silver_relation('events') is none or silver_relation('event_duplicates') is none %}
+    {% if execute and flags.WHICH in ('build', 'run') %}
+        {% if batch_is_rebuild() %}
+            {# A run that rebuilds everything begins by emptying consumed_hours. #}
+            {% set consumed_hours = silver_relation('consumed_hours') %}
+            {% set is_partial = consumed_hours is none or run_query('select 1 from ' ~ consumed_hours ~ ' limit 1').rows | length > 0 %}
+        {% else %}
+            {% set is_alone = config.get('materialized') == 'incremental' and not is_incremental() %}
+            {% set is_partial = is_alone or silver_relation('events') is none or silver_relation('event_duplicates') is none %}
+        {% endif %}
+        {% if is_partial %}
             {{ exceptions.raise_compiler_error(
                 'events and event_duplicates can only be rebuilt together with everything else: dbt build --full-refresh'
             ) }}

@@ -1,15 +1,16 @@
 {#
-    At the end of a run: note the hours of the batch as consumed, if every model of the project was
-    built from them in this run. If not, they stay in the batch and the next run takes them again:
-    every hour is consumed at least once, and consuming it twice changes nothing.
+    At the end of a run: note the hours of the batch as consumed, if every incremental model of the
+    project took them in. If not, they stay in the batch and the next run takes them again: every hour
+    is consumed at least once, and consuming it twice changes nothing. Other models are made whole each
+    time, so they are owed nothing.
 #}
 {% macro mark_hours_consumed(results) %}
     {# Nothing was consumed if dbt was told to read no rows, or some. #}
     {% if execute and flags.WHICH in ('build', 'run') and not flags.EMPTY and not flags.SAMPLE %}
         {% set built = results | selectattr('status', 'equalto', 'success') | map(attribute='node.unique_id') | list %}
         {% set missing = [] %}
-        {% for node in graph.nodes.values() if node.resource_type == 'model' and node.package_name == project_name %}
-            {% if node.unique_id not in built %}
+        {% for node in graph.nodes.values() | selectattr('resource_type', 'equalto', 'model') %}
+            {% if node.config.materialized == 'incremental' and node.unique_id not in built %}
                 {% do missing.append(node.name) %}
             {% endif %}
         {% endfor %}

@@ -73,7 +73,9 @@ def test_every_table_is_there_without_any_data(tmp_path: Path, build: Build) -> 
     ]
 
 
-def test_hours_stay_in_the_batch_until_every_model_is_built(path: Path, build: Build) -> None:
+def test_hours_stay_in_the_batch_until_every_incremental_model_is_built(
+    path: Path, build: Build
+) -> None:
     build(path, select=["+users"])
     assert rows(path, "select export_hour from silver.consumed_hours") == []
     build(path)
@@ -89,6 +91,8 @@ def test_events_cannot_be_rebuilt_from_a_part_of_the_hours(path: Path, build: Bu
     build(path)
     with pytest.raises(dbt.DbtError, match="dbt build --full-refresh"):
         build(path, select=["events"], full_refresh=True)
+    with pytest.raises(dbt.DbtError, match="dbt build --full-refresh"):
+        build(path, select=["events"], timezone="Asia/Tokyo")
     assert rows(path, "select count(*) from silver.events") == [(3,)]
 
 
@@ -120,12 +124,10 @@ def test_a_promoted_property_is_filled_for_all_events(
     seed = project / "seeds" / "silver" / "promoted_properties.csv"
     seed.write_text(seed.read_text() + "event,Total Price,total_price,number\n")
     contract = project / "models" / "silver" / "events.yml"
-    contract.write_text(
-        contract.read_text()
-        + "      - name: total_price\n"
-        + "        data_type: decimal(38, 9)\n"
-        + "        description: Price.\n"
+    column = (
+        "      - name: total_price\n        data_type: decimal(38, 9)\n        description: x\n"
     )
+    contract.write_text(contract.read_text().replace("\nunit_tests:", f"{column}\nunit_tests:"))
     load(path, {HOUR + timedelta(hours=1): [event("c", event_properties={"Total Price": "x"})]})
     build(path, tests=True)
     assert rows(path, "select uuid, total_price from silver.events order by 1") == [
