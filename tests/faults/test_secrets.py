@@ -1,0 +1,150 @@
+"""Failing runs leave no secret anywhere: not on the disk, not on the terminal, not in a repr."""
+
+import base64
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from amplitude_assets.config import Settings
+from amplitude_assets.resources import build_resources, open_export_client
+from tests.support.command import amplitude_assets
+
+API_KEY, SECRET_KEY = "k3y9f27ab61c", "s3cr3t0d41aa5e77"
+PASSPHRASE, WEBHOOK = "pa55phra5e-of-the-key", "https://hooks.example.com/T0KEN-of-the-hook"
+BASIC = base64.b64encode(f"{API_KEY}:{SECRET_KEY}".encode()).decode()
+
+
+class Echo(BaseHTTPRequestHandler):
+    """Answers with what it was asked, the keys among it, as a careless proxy's error page does."""
+
+    status = 500
+
+    def do_GET(self) -> None:
+        said = f"{self.path} {self.headers} {API_KEY}:{SECRET_KEY} {quote(BASIC)}".encode()
+        self.send_response(self.status)
+        self.send_header("Content-Length", str(len(said)))
+        self.send_header("Location", f"http://{API_KEY}:{SECRET_KEY}@127.0.0.1/elsewhere")
+        self.end_headers()
+        self.wfile.write(said)
+
+    def log_message(self, *arguments: object) -> None:
+        """Nothing."""
+
+
+@contextmanager
+def echo(status: int) -> Iterator[str]:
+    """Serve `Echo` with this status, and yield its origin."""
+    handler = type("EchoWithStatus", (Echo,), {"status": status})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def key_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A private key under the passphrase. It is no secret of ours that a test could leak."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    path = tmp_path_factory.mktemp("key") / "rsa_key.p8"
+    path.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.BestAvailableEncryption(PASSPHRASE.encode()),
+        )
+    )
+    return path
+
+
+def environment(folder: Path, origin: str, key_file: Path) -> dict[str, str]:
+    return {
+        "AMPLITUDE_API_KEY": API_KEY,
+        "AMPLITUDE_SECRET_KEY": SECRET_KEY,
+        "AMPLITUDE_PROJECT_ID": "187520",
+        "AMPLITUDE_BASE_URL": origin,
+        "ALERT_WEBHOOK_URL": WEBHOOK,
+        "SNOWFLAKE_PRIVATE_KEY_PATH": str(key_file),
+        "SNOWFLAKE_PRIVATE_KEY_PASSPHRASE": PASSPHRASE,
+        "DATA_DIR": str(folder / "data"),
+    }
+
+
+def secrets() -> list[bytes]:
+    """Each secret, and the forms in which it travels."""
+    words = [API_KEY, SECRET_KEY, PASSPHRASE, WEBHOOK, BASIC, quote(BASIC, safe="")]
+    return [word.encode() for word in words]
+
+
+def leaks(folder: Path, *texts: str) -> list[str]:
+    """Return where a secret stands: files under a folder, or the texts themselves."""
+    found = [
+        str(path)
+        for path in folder.rglob("*")
+        if path.is_file() and any(secret in path.read_bytes() for secret in secrets())
+    ]
+    return found + [
+        f"text {n}: {text}"
+        for n, text in enumerate(texts)
+        if any(secret in text.encode() for secret in secrets())
+    ]
+
+
+@pytest.mark.parametrize("status", [400, 401, 302])
+def test_a_run_that_fails_leaves_no_secret_behind(
+    status: int, key_file: Path, tmp_path: Path
+) -> None:
+    with echo(status) as origin:
+        env = environment(tmp_path, origin, key_file)
+        failed = amplitude_assets("run", "--last", "1", env=env, cwd=tmp_path)
+    assert failed.returncode in (1, 2)
+    assert failed.stderr
+    assert leaks(tmp_path, failed.stdout, failed.stderr) == []
+
+
+def test_a_run_that_cannot_sign_in_to_snowflake_leaves_no_secret_behind(
+    key_file: Path, tmp_path: Path
+) -> None:
+    with echo(404) as origin:
+        env = environment(tmp_path, origin, key_file) | {
+            "WAREHOUSE": "snowflake",
+            "LAKE_URL": "s3://lake/prefix",
+            "AWS_ENDPOINT_URL_S3": origin,
+            "AWS_ACCESS_KEY_ID": "x",
+            "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+            "SNOWFLAKE_ACCOUNT": "org-account",
+            "SNOWFLAKE_USER": "amplitude",
+            "SNOWFLAKE_ROLE": "amplitude",
+            "SNOWFLAKE_WAREHOUSE": "amplitude",
+            "SNOWFLAKE_DATABASE": "amplitude",
+            "SNOWFLAKE_HOST": "127.0.0.1",
+            "SNOWFLAKE_PORT": origin.rpartition(":")[2],
+            "SNOWFLAKE_PROTOCOL": "http",
+        }
+        failed = amplitude_assets("run", "--last", "1", env=env, cwd=tmp_path)
+    assert failed.returncode in (1, 2)
+    assert leaks(tmp_path, failed.stdout, failed.stderr) == []
+
+
+def test_a_repr_shows_no_secret(key_file: Path, tmp_path: Path) -> None:
+    origin = "http://127.0.0.1:9"
+    env = {k.lower(): v for k, v in environment(tmp_path, origin, key_file).items()}
+    settings = Settings(**env)
+    with open_export_client(settings) as client:
+        shown = [repr(client), str(client), repr(vars(client).get("_thread"))]
+    resources = build_resources(settings)
+    shown += [repr(settings), str(settings), settings.model_dump_json(), repr(resources)]
+    shown += [repr(resource) for resource in resources.values()]
+    assert leaks(tmp_path, *shown) == []
+
+
+def test_dotenv_is_not_for_git() -> None:
+    assert "/.env" in (Path(__file__).parents[2] / ".gitignore").read_text().splitlines()
