@@ -23,6 +23,9 @@ from tests.support.fakesnow_server import SNOWFLAKE_USER_ARN
 from tests.support.s3 import S3Server
 from tests.support.snowflake import SnowflakeUnderTest
 
+# dbt builds everything over the wire here, which takes minutes on a busy machine.
+pytestmark = pytest.mark.timeout(900)
+
 HOURS = HourRange(parse_hour("2026-09-01T05"), parse_hour("2026-09-01T05") + HOUR)
 
 

@@ -24,6 +24,9 @@ from tests.snowflake.loads import publish_load, world_in_three_loads
 from tests.support import dbt
 from tests.support.snowflake import SnowflakeUnderTest
 
+# dbt builds everything over the wire here, which takes minutes on a busy machine.
+pytestmark = pytest.mark.timeout(900)
+
 # When a row was loaded is the one thing that has to differ.
 _OWN = {"loaded_at"}
 _BUILD = ["build", "--exclude-resource-type", "unit_test", "--exclude-resource-type", "test"]
