@@ -8,6 +8,7 @@ from tests.faults.points import POINTS
 
 PAGE = Path(__file__).parents[2] / "docs" / "faults.md"
 MATRIX = "test_matrix.py::test_a_fault_is_met_and_one_run_after_it_all_is_well"
+AT_ONCE, WHOLE = "test_at_once.py", "test_whole_runs.py"
 CRASHES = "test_crashes.py::test_a_killed_run_is_made_good_by_the_next"
 
 # What is tested beside the two tables: what goes wrong, what happens then, and the test.
@@ -40,8 +41,7 @@ OTHERS = [
     (
         "Several runs at once, over the same hours and others",
         "They wait for each other; the end is that of one after the other.",
-        "test_at_once.py::"
-        "test_runs_at_once_over_the_same_and_other_hours_end_as_one_after_the_other",
+        f"{AT_ONCE}::test_runs_at_once_over_the_same_and_other_hours_end_as_one_after_the_other",
     ),
     (
         "Another program has the DuckDB file open",
