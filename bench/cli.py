@@ -1,5 +1,7 @@
 """What `python -m bench` takes: which parts to measure, at which sizes, how often."""
 
+import signal
+import sys
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -40,6 +42,8 @@ def main(  # noqa: PLR0913, PLR0917 - each is an option
     """
     from bench.suite import Plan, run
 
+    # An end that is asked for ends the contender that is at work, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     run(
         Plan(
             root=Path(".bench").resolve(),

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import threading
 import time
@@ -13,6 +14,8 @@ from typing import Any
 from bench.task import RESULT
 
 _EVERY_SECONDS = 0.05
+# Past this share of the machine's memory a contender is ended before it takes others with it.
+_MOST_MEMORY = 0.5
 _MB = 1024 * 1024
 
 
@@ -48,13 +51,17 @@ def measure(
             start_new_session=True,
         )
         watch = _Watch(process.pid, began + patience)
-        _, status, usage = os.wait4(process.pid, 0)
+        try:
+            _, status, usage = os.wait4(process.pid, 0)
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
         wall = time.monotonic() - began
         process.returncode = os.waitstatus_to_exitcode(status)
         watch.end()
     said = log.read_text(errors="replace")
     if process.returncode:
-        raise ContenderError(_last_words(said, watch.gave_up))
+        raise ContenderError(watch.gave_up or _last_words(said))
     return Measured(
         result=_result(said),
         wall=wall,
@@ -69,7 +76,7 @@ class _Watch:
 
     def __init__(self, pid: int, give_up_at: float) -> None:
         self.peak_bytes = 0
-        self.gave_up = False
+        self.gave_up = ""
         self._pid = pid
         self._give_up_at = give_up_at
         self._ended = threading.Event()
@@ -82,10 +89,19 @@ class _Watch:
 
     def _run(self) -> None:
         while not self._ended.wait(_EVERY_SECONDS):
-            self.peak_bytes = max(self.peak_bytes, _resident_bytes(self._pid))
-            if time.monotonic() > self._give_up_at and not self.gave_up:
-                self.gave_up = True
-                os.killpg(self._pid, 9)
+            now = _resident_bytes(self._pid)
+            self.peak_bytes = max(self.peak_bytes, now)
+            if time.monotonic() > self._give_up_at:
+                self.gave_up = "it took too long and was ended"
+            elif now > _MOST_MEMORY * _machine_bytes():
+                self.gave_up = f"it took {now / _MB / 1024:.1f} GB of memory and was ended"
+            if self.gave_up:
+                os.killpg(self._pid, signal.SIGKILL)
+                return
+
+
+def _machine_bytes() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def _resident_bytes(pid: int) -> int:
@@ -109,8 +125,6 @@ def _result(said: str) -> dict[str, Any]:
     raise ContenderError("it ended without a result")
 
 
-def _last_words(said: str, gave_up: bool) -> str:
-    if gave_up:
-        return "it took too long and was ended"
+def _last_words(said: str) -> str:
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     return lines[-1][:300] if lines else "it failed and said nothing"

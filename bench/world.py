@@ -11,13 +11,11 @@ from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-import orjson
-
 from amplitude_assets.emulator import World, WorldSettings
 from amplitude_assets.emulator.archive import Entry, write_zip
 from amplitude_assets.gzip_stream import gunzip, read_pieces
 from amplitude_assets.hours import HourRange, api_parameter, contiguous_ranges
-from amplitude_assets.json_lines import split_lines, whole_lines
+from amplitude_assets.json_lines import whole_lines
 
 _NO_LIMIT = 2**62
 _SMALL_MEAN = 2_000
@@ -25,13 +23,9 @@ _SMALL_MEAN = 2_000
 
 @dataclass(frozen=True)
 class WorldCounts:
-    """What the zips hold. `uuids` counts distinct ones a zip: the world has copies, as exports do.
-
-    `bytes` are those of the lines, `zip_bytes` those that are served.
-    """
+    """What the zips hold: `bytes` are those of the lines, `zip_bytes` those that are served."""
 
     lines: int
-    uuids: int
     bytes: int
     zip_bytes: int
 
@@ -86,9 +80,7 @@ def zip_name(start: str, end: str) -> str:
     return f"{start}--{end}.zip"
 
 
-def _render_range(
-    hours: HourRange, folder: Path, seed: int, mean: int
-) -> tuple[int, int, int, int]:
+def _render_range(hours: HourRange, folder: Path, seed: int, mean: int) -> tuple[int, int, int]:
     """Render one zip, or none when its hours are all quiet; return its part of the counts."""
     world = World(WorldSettings(seed=seed, events_per_hour=mean))
     path = folder / zip_name(api_parameter(hours.first), api_parameter(hours.last))
@@ -98,22 +90,19 @@ def _render_range(
         count = write_zip(members, file, _NO_LIMIT)
     if not count:
         part.unlink()
-        return 0, 0, 0, 0
+        return 0, 0, 0
     part.rename(path)
-    lines, uuids, size = _counted(path)
-    return lines, uuids, size, path.stat().st_size
+    lines, size = _counted(path)
+    return lines, size, path.stat().st_size
 
 
-def _counted(path: Path) -> tuple[int, int, int]:
-    """Count the lines of a zip, their distinct uuids, and their bytes."""
-    uuids: set[bytes] = set()
+def _counted(path: Path) -> tuple[int, int]:
+    """Count the lines of a zip, and their bytes."""
     lines = size = 0
     with zipfile.ZipFile(path) as archive:
         for name in archive.namelist():
             with archive.open(name) as member:
                 for block in whole_lines(gunzip(read_pieces(member))):
                     size += len(block)
-                    for line in split_lines(block):
-                        lines += 1
-                        uuids.add(str(orjson.loads(line)["uuid"]).encode())
-    return lines, len(uuids), size
+                    lines += block.count(b"\n")
+    return lines, size
