@@ -35,8 +35,8 @@ def tell_hour_figures(
                     "events": int(events),
                     "duplicates": int(duplicates),
                     "late_events": int(late),
-                    "lag_p50_seconds": float(half or 0),
-                    "lag_p95_seconds": float(most or 0),
+                    "lag_p50_seconds": round(float(half or 0), 3),
+                    "lag_p95_seconds": round(float(most or 0), 3),
                 },
             )
         )

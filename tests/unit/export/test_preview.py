@@ -1,0 +1,58 @@
+"""The first events of an hour: shown as a table, naming nobody."""
+
+import gzip
+import json
+from pathlib import Path
+
+from amplitude_assets.export.preview import preview_of
+
+EVENT = {
+    "event_time": "2026-09-01 05:00:01.000000",
+    "event_type": "Signed Up",
+    "platform": "iOS",
+    "country": "India",
+    "user_id": "ada@example.com",
+    "device_id": "device-4711",
+    "ip_address": "203.0.113.7",
+    "amplitude_id": 987654321,
+    "city": "Pune",
+    "event_properties": {"email": "ada@example.com", "plan": "pro"},
+    "user_properties": {"name": "Ada"},
+}
+
+
+def written(folder: Path, *events: dict[str, object]) -> list[Path]:
+    path = folder / "part.json.gz"
+    path.write_bytes(gzip.compress(b"".join(json.dumps(e).encode() + b"\n" for e in events)))
+    return [path]
+
+
+def test_it_shows_what_happened_and_not_to_whom(tmp_path: Path) -> None:
+    table = preview_of(written(tmp_path, EVENT))
+    assert table.splitlines()[2] == (
+        r"| 2026\-09\-01 05:00:01\.000000 | Signed Up | iOS | India | ••• | ••• | ••• | 2 |"
+    )
+    for personal in ("ada", "4711", "203", "987654321", "Pune", "pro", "Ada"):
+        assert personal not in table
+
+
+def test_who_is_not_known_is_blank(tmp_path: Path) -> None:
+    table = preview_of(written(tmp_path, EVENT | {"user_id": None}))
+    assert "| India |  | ••• | ••• | 2 |" in table
+
+
+def test_it_reads_only_the_first_events_of_all_files(tmp_path: Path) -> None:
+    paths = written(tmp_path, EVENT, EVENT) * 3
+    assert len(preview_of(paths, events=3).splitlines()) == 2 + 3
+
+
+def test_a_hostile_name_stays_in_its_cell(tmp_path: Path) -> None:
+    hostile = "a | b\n<img src=x onerror=alert(1)> [x](javascript:1)"
+    row = preview_of(written(tmp_path, EVENT | {"event_type": hostile})).splitlines()[2]
+    assert row.startswith(
+        r"| 2026\-09\-01 05:00:01\.000000 | a \| b \<img src=x onerror=alert\(1\)\>"
+    )
+
+
+def test_an_empty_hour_says_so() -> None:
+    assert preview_of([]) == "No events in this hour."
