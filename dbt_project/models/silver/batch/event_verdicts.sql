@@ -28,20 +28,63 @@ with recursive judged_rows as (
     from {{ ref('judged_rows') }}
 ),
 
-numbered_copies as (
+-- Most lines have no rival. Finding out by counting is much cheaper than putting all of them in order.
+crowded_uuids as (
     select
         project_id,
-        export_hour,
-        source_object,
-        source_line,
-        uuid,
-        insert_id,
-        device_id,
-        {{ epoch_us('server_upload_time') }} as uploaded_us,
-        row_number() over (
-            partition by project_id, uuid order by server_upload_time, source_object, source_line, export_hour
-        ) as copy_number
+        uuid
     from judged_rows
+    group by
+        project_id,
+        uuid
+    having count(*) > 1
+),
+
+crowded_insert_ids as (
+    select
+        project_id,
+        coalesce(device_id, '') as device_id,
+        insert_id
+    from judged_rows
+    where insert_id is not null
+    group by
+        project_id,
+        coalesce(device_id, ''),
+        insert_id
+    having count(*) > 1
+),
+
+contested_rows as (
+    select judged_rows.*
+    from judged_rows
+    left join crowded_uuids
+        on
+            judged_rows.project_id = crowded_uuids.project_id
+            and judged_rows.uuid = crowded_uuids.uuid
+    left join crowded_insert_ids
+        on
+            judged_rows.project_id = crowded_insert_ids.project_id
+            and coalesce(judged_rows.device_id, '') = crowded_insert_ids.device_id
+            and judged_rows.insert_id = crowded_insert_ids.insert_id
+    where
+        not judged_rows.is_in_batch
+        or crowded_uuids.uuid is not null
+        or crowded_insert_ids.insert_id is not null
+),
+
+numbered_copies as (
+    select
+        contested_rows.*,
+        {{ epoch_us('contested_rows.server_upload_time') }} as uploaded_us,
+        row_number() over (
+            partition by contested_rows.project_id, contested_rows.uuid
+            order by
+                contested_rows.server_upload_time,
+                contested_rows.source_object,
+                contested_rows.source_line,
+                contested_rows.export_hour
+        ) as copy_number
+    from contested_rows
 ),
 
 -- The events that share an insert_id, in the order of their arrival.
@@ -140,15 +183,12 @@ repeated_inserts as (
 
 verdicts as (
     select
-        numbered_copies.project_id,
-        numbered_copies.export_hour,
-        numbered_copies.source_object,
-        numbered_copies.source_line,
+        numbered_copies.*,
         case
             when numbered_copies.copy_number > 1 then 'same_uuid'
             when repeated_inserts.uuid is not null then 'insert_id_7d'
         end as reason,
-        coalesce(repeated_inserts.kept_uuid, numbered_copies.uuid) as kept_uuid
+        coalesce(repeated_inserts.kept_uuid, numbered_copies.uuid) as answering_uuid
     from numbered_copies
     left join repeated_inserts
         on
@@ -157,36 +197,30 @@ verdicts as (
 )
 
 select
-    judged_rows.project_id,
-    judged_rows.export_hour,
-    judged_rows.source_object,
-    judged_rows.source_line,
-    judged_rows.uuid,
-    judged_rows.insert_id,
-    judged_rows.device_id,
-    judged_rows.user_id,
-    judged_rows.amplitude_id,
-    judged_rows.merged_amplitude_id,
-    judged_rows.event_time,
-    judged_rows.event_date,
-    judged_rows.server_upload_time,
-    judged_rows.is_in_batch,
-    case when verdicts.reason is not null then verdicts.kept_uuid end as kept_uuid,
-    verdicts.reason
-from judged_rows
-inner join verdicts
-    on
-        judged_rows.project_id = verdicts.project_id
-        and judged_rows.export_hour = verdicts.export_hour
-        and judged_rows.source_object = verdicts.source_object
-        and judged_rows.source_line = verdicts.source_line
+    project_id,
+    export_hour,
+    source_object,
+    source_line,
+    uuid,
+    insert_id,
+    device_id,
+    user_id,
+    amplitude_id,
+    merged_amplitude_id,
+    event_time,
+    event_date,
+    server_upload_time,
+    is_in_batch,
+    case when reason is not null then answering_uuid end as kept_uuid,
+    reason
+from verdicts
 where
     case
-        when judged_rows.is_in_batch then verdicts.reason is not null
-        when verdicts.reason is null then judged_rows.is_duplicate or not judged_rows.is_event
+        when is_in_batch then reason is not null
+        when reason is null then is_duplicate or not is_event
         else
-            judged_rows.is_event
-            or not judged_rows.is_duplicate
-            or judged_rows.known_reason <> verdicts.reason
-            or judged_rows.known_kept_uuid <> verdicts.kept_uuid
+            is_event
+            or not is_duplicate
+            or known_reason <> reason
+            or known_kept_uuid <> answering_uuid
     end
