@@ -63,7 +63,7 @@ def test_good_hours_reach_silver_and_a_kill_while_dbt_builds_is_made_good(
     by_hour = place.query("select export_hour, count(*) from silver.events group by all")
     assert {hour.replace(tzinfo=UTC) for hour, _ in by_hour} == {FIRST, LAST}
 
-    killed = start(run_until_models_are_under_way, place)
+    killed = start(run_until_models_are_under_way, Place(tmp_path, emulator.base_url))
     killed.join()
     assert killed.exitcode == -signal.SIGKILL
 
