@@ -58,7 +58,7 @@ def open_instance(settings: Settings) -> "DagsterInstance":
 
 def _make_tables_and_limits(instance: "DagsterInstance") -> None:
     instance.get_runs_count()
-    instance.schedule_storage.all_instigator_state()
+    instance.all_instigator_state()
     # One step at a time asks Amplitude, itself with several requests under way.
     instance.event_log_storage.set_concurrency_slots(AMPLITUDE_POOL, 1)
     # DuckDB has one writer. Snowflake takes several, but loads and models follow each other.
