@@ -28,12 +28,12 @@ create table raw_events as
 select
     $project_id::bigint as project_id,
     $hour::timestamp as export_hour,
-    keys[object_number + 1] as source_object,
+    $keys[object_number + 1] as source_object,
     source_line,
     'bench' as load_id,
     $hour::timestamp as loaded_at,
     event
-from lines, (select $keys::varchar[] as keys)
+from lines
 """
 
 
