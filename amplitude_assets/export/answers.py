@@ -133,4 +133,5 @@ def _retry_after(response: requests.Response, now: datetime) -> float:
 
 def _target(response: requests.Response) -> str:
     # Without a user name and password, which a server may have put there from our request.
-    return urlsplit(response.headers.get("Location", "")).hostname or "another path"
+    place = urlsplit(response.headers.get("Location", "")).netloc
+    return place.rpartition("@")[2] or "another path"

@@ -83,7 +83,7 @@ def run_on(
 
 def compiled_on(settings: Mapping[str, str], *, project: Path = PROJECT) -> dict[str, str]:
     """Compile the models for the target that `WAREHOUSE` names; return each one's SQL by name."""
-    command = ["compile", "--resource-type", "model"]
+    command = ["compile", "--select", "resource_type:model"]
     results = _results(settings, command, project)
     return {result.node.name: result.node.compiled_code for result in results}
 
