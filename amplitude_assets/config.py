@@ -5,6 +5,8 @@ emulator, the lake is a folder and the warehouse is a DuckDB file.
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -238,11 +240,27 @@ def load_settings() -> Settings:
         raise SettingsError("; ".join(_in_words(problem) for problem in error.errors())) from None
 
 
-def share_with_dbt(settings: Settings) -> None:
-    """Put what dbt reads from the environment there, with the defaults worked out."""
-    os.environ["DUCKDB_PATH"] = str(settings.resolved_duckdb_path)
-    os.environ["PROJECT_TIMEZONE"] = settings.project_timezone
-    os.environ["WEEK_START"] = settings.week_start
+@contextmanager
+def dbt_environment(settings: Settings) -> Iterator[None]:
+    """Put what dbt reads from the environment there, with the defaults worked out, for a while.
+
+    Left there, it would be taken for what the user has set by whoever reads the settings next.
+    """
+    shared = {
+        "DUCKDB_PATH": str(settings.resolved_duckdb_path),
+        "PROJECT_TIMEZONE": settings.project_timezone,
+        "WEEK_START": settings.week_start,
+    }
+    before = {name: os.environ.get(name) for name in shared}
+    os.environ.update(shared)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def _in_words(problem: ErrorDetails) -> str:

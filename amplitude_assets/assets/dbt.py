@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from dagster import (
-    AssetCheckEvaluation,
-    AssetCheckResult,
     AssetExecutionContext,
     AssetsDefinition,
     AssetSpec,
+    MaterializeResult,
+    Output,
     ResourceParam,
     RetryPolicy,
 )
@@ -25,7 +25,7 @@ from filelock import FileLock
 from amplitude_assets.assets.about import OWNERS, tags
 from amplitude_assets.assets.column_lineage import project_version, with_column_lineage
 from amplitude_assets.assets.hour_figures import tell_hour_figures
-from amplitude_assets.config import Settings, share_with_dbt
+from amplitude_assets.config import Settings, dbt_environment
 from amplitude_assets.instance import WAREHOUSE_POOL
 from amplitude_assets.progress import ProgressSink, StepProgress
 from amplitude_assets.resources import DBT_PROJECT_DIR, dbt_resource
@@ -76,10 +76,9 @@ def dbt_models_asset(settings: Settings) -> AssetsDefinition:
         warehouse: ResourceParam[Warehouse],
         progress: ResourceParam[ProgressSink],
     ) -> Iterator[Any]:
-        share_with_dbt(settings)
-        told = StepProgress(progress, "dbt", len(context.selected_output_names), parts="models")
+        told = StepProgress(progress, "dbt", len(context.selected_asset_keys), parts="models")
         build = ["build", "--exclude-resource-type", "unit_test"]
-        with warehouse.exclusive():
+        with warehouse.exclusive(), dbt_environment(settings):
             target = dbt_targets(settings) / context.run.run_id
             invocation = dbt.cli(build, context=context, target_path=target)
             events = _counted(invocation.stream(), told)
@@ -91,7 +90,7 @@ def dbt_models_asset(settings: Settings) -> AssetsDefinition:
 
 def _counted(events: Iterator[Any], told: StepProgress) -> Iterator[Any]:
     for event in events:
-        if not isinstance(event, AssetCheckResult | AssetCheckEvaluation):
+        if isinstance(event, Output | MaterializeResult):
             told.add(1)
         yield event
 
@@ -139,8 +138,8 @@ def _prepare_manifest(project: DbtProject, settings: Settings) -> None:
     with FileLock(str(project.project_dir / ".manifest.lock")):
         made_at = manifest.stat().st_mtime if manifest.exists() else 0.0
         if any(path.stat().st_mtime > made_at for path in _sources(project.project_dir)):
-            share_with_dbt(settings)
-            dbt_resource(settings).cli(["parse"], target_path=manifest.parent).wait()
+            with dbt_environment(settings):
+                dbt_resource(settings).cli(["parse"], target_path=manifest.parent).wait()
 
 
 def _sources(project_dir: Path) -> Iterator[Path]:

@@ -9,7 +9,7 @@ from dagster import OpExecutionContext, ResourceParam, job, op
 from dagster_dbt import DbtCliResource
 
 from amplitude_assets.assets.dbt import dbt_targets
-from amplitude_assets.config import Settings, share_with_dbt
+from amplitude_assets.config import Settings, dbt_environment
 from amplitude_assets.export.landing import Landing
 from amplitude_assets.instance import WAREHOUSE_POOL
 from amplitude_assets.lake.store import Lake
@@ -75,9 +75,8 @@ def write_dbt_docs(
     dbt: DbtCliResource,
 ) -> None:
     """Write the models' documentation as one page, `DATA_DIR/dbt-docs/static_index.html`."""
-    share_with_dbt(settings)
     folder: Path = settings.data_path / "dbt-docs"
-    with warehouse.exclusive():
+    with warehouse.exclusive(), dbt_environment(settings):
         dbt.cli(["docs", "generate", "--static"], target_path=folder).wait()
     context.log.info(f"Open {folder / 'static_index.html'}")
 

@@ -1,10 +1,11 @@
 """Settings: their defaults, what is refused, and that secrets are not shown."""
 
+import os
 from pathlib import Path
 
 import pytest
 
-from amplitude_assets.config import Settings, SettingsError, load_settings
+from amplitude_assets.config import Settings, SettingsError, dbt_environment, load_settings
 from amplitude_assets.emulator import PROJECT_ID
 from amplitude_assets.hours import format_hour
 
@@ -95,6 +96,17 @@ def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SettingsError) as refused:
         load_settings()
     assert "the-api-key" not in str(refused.value)
+
+
+def test_dbt_sees_the_settings_and_the_next_reader_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WEEK_START", "sunday")
+    before = dict(os.environ)
+    with dbt_environment(load_settings()):
+        assert os.environ["DUCKDB_PATH"] == str(tmp_path / "data" / "warehouse.duckdb")
+        assert (os.environ["WEEK_START"], os.environ["PROJECT_TIMEZONE"]) == ("sunday", "UTC")
+    assert dict(os.environ) == before
 
 
 def test_every_setting_is_in_the_example() -> None:
