@@ -8,7 +8,7 @@ demo: .venv/runtime
 	$(BIN)/amplitude-assets run --last 72
 
 test: .venv/development
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist loadfile
 
 dev: .venv/runtime
 	$(BIN)/amplitude-assets dev
