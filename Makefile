@@ -2,13 +2,17 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || echo python3)
 BIN := .venv/bin
 
-.PHONY: demo test dev lint bench
+.PHONY: demo test fuzz dev lint bench
 
 demo: .venv/runtime
 	$(BIN)/amplitude-assets run --last 72
 
 test: .venv/development
 	$(BIN)/pytest -n auto --dist loadfile
+
+# A minute of broken archives; what it finds becomes a case of the tests.
+fuzz: .venv/development
+	$(BIN)/pytest tests/unit/export/fuzz_archive.py
 
 dev: .venv/runtime
 	$(BIN)/amplitude-assets dev

@@ -82,6 +82,8 @@ class Settings(BaseSettings):
     warehouse: Literal["duckdb", "snowflake"] = "duckdb"
     duckdb_path: Path | None = None
     run_hours: int = Field(default=168, ge=1, le=8760)
+    archive_max_ratio: int = Field(default=1000, ge=1)
+    archive_max_file_bytes: int = Field(default=64 * 1024**3, ge=1)
     landing_retention_hours: int = Field(default=48, ge=0)
     dagster_home: Path | None = None
 
@@ -108,6 +110,14 @@ class Settings(BaseSettings):
     # Reporting
     project_timezone: str = "UTC"
     week_start: Literal["monday", "sunday"] = "monday"
+
+    @field_validator("duckdb_path")
+    @classmethod
+    def _is_not_named_as_a_schema(cls, path: Path | None) -> Path | None:
+        # DuckDB calls a database by its file's name, and could not tell it from a schema.
+        if path is not None and path.stem in ("bronze", "silver", "gold"):
+            raise ValueError(f"{path.name} has the name of a schema; call the file something else")
+        return path
 
     @field_validator("project_timezone")
     @classmethod

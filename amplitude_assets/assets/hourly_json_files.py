@@ -18,7 +18,8 @@ from amplitude_assets.assets.hourly import (
     hours_of,
     step_progress,
 )
-from amplitude_assets.export.archive import HourFiles
+from amplitude_assets.config import Settings
+from amplitude_assets.export.archive import ArchiveLimits, HourFiles
 from amplitude_assets.export.landing import Landing
 from amplitude_assets.export.preview import preview_of
 from amplitude_assets.progress import ProgressSink
@@ -36,6 +37,7 @@ def hourly_json_files_asset(rules: HourlyRules) -> AssetsDefinition:
     )
     def hourly_json_files(
         context: AssetExecutionContext,
+        settings: ResourceParam[Settings],
         landing: ResourceParam[Landing],
         progress: ResourceParam[ProgressSink],
     ) -> MaterializeResult[None]:
@@ -48,7 +50,11 @@ def hourly_json_files_asset(rules: HourlyRules) -> AssetsDefinition:
         outcome = HourlyOutcome(context)
         hours = hours_of(context)
         told = step_progress(context, progress, len(hours), units="lines")
-        for hour, unpacked in landing.unpack(hours, workers=os.cpu_count() or 1):
+        limits = ArchiveLimits(
+            max_ratio=settings.archive_max_ratio, max_member_bytes=settings.archive_max_file_bytes
+        )
+        workers = os.cpu_count() or 1
+        for hour, unpacked in landing.unpack(hours, workers=workers, limits=limits):
             if isinstance(unpacked, HourFiles):
                 outcome.done[hour] = _metadata(landing, unpacked)
                 told.add(1, unpacked.lines)

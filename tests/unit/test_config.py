@@ -51,6 +51,8 @@ def test_the_region_gives_the_origin(
         ({"AMPLITUDE_BASE_URL": "localhost"}, "AMPLITUDE_BASE_URL"),
         ({"LAKE_URL": "ftp://host/folder"}, "LAKE_URL: .*file:///folder or s3://bucket/prefix"),
         ({"LAKE_URL": "s3:///prefix"}, "LAKE_URL"),
+        ({"DUCKDB_PATH": "somewhere/gold.duckdb"}, "DUCKDB_PATH: .*name of a schema"),
+        ({"ARCHIVE_MAX_RATIO": "0"}, "ARCHIVE_MAX_RATIO"),
         ({"PROJECT_TIMEZONE": "Middle/Earth"}, "PROJECT_TIMEZONE: .*IANA"),
         ({"WEEK_START": "friday"}, "WEEK_START"),
     ],

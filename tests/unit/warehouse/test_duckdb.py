@@ -165,6 +165,19 @@ def test_an_hour_that_fails_keeps_what_it_was(
     assert everything(warehouse) == before
 
 
+def test_an_hour_that_lost_lines_is_made_good_by_loading_it_again(
+    lake: Lake, warehouse: DuckDBWarehouse, tmp_path: Path
+) -> None:
+    hours = [publish(lake, FIRST + n * HOUR, [[b"{}", b'{"a": 1}']], tmp_path) for n in (0, 1)]
+    warehouse.load(lake, hours, "load-1")
+    with duckdb.connect(str(warehouse.path)) as con:
+        con.execute("delete from bronze.raw_events where export_hour = ? and source_line = 2",
+                    [FIRST.replace(tzinfo=None)])  # fmt: skip
+    report = warehouse.load(lake, hours, "load-2")
+    assert (report.replaced, report.unchanged) == ([FIRST], [FIRST + HOUR])
+    assert all(hour.bronze_rows == 2 for hour in warehouse.counts(PROJECT, DAY))
+
+
 def test_hours_are_counted_through_the_layers(
     lake: Lake, warehouse: DuckDBWarehouse, tmp_path: Path
 ) -> None:
