@@ -67,7 +67,7 @@ def hours_of(context: AssetExecutionContext) -> list[datetime]:
 
 def attempt_of(context: AssetExecutionContext) -> str:
     """Return an id that a run shares with its retries, so that they ask for what is missing."""
-    return context.run.root_run_id or context.run_id
+    return context.run.root_run_id or context.run.run_id
 
 
 def step_progress(

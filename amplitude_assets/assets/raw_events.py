@@ -114,7 +114,7 @@ def _read_manifests(
 
 def _load_id(context: AssetExecutionContext) -> str:
     """Return an id of this load that sorts by time and names its run."""
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{context.run_id[:8]}"
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{context.run.run_id[:8]}"
 
 
 def _metadata(row: LedgerRow, replaced: bool) -> Metadata:

@@ -132,3 +132,14 @@ def lines(hour: Hour) -> Counter[str]:
 
 def test_every_kind_of_fault_is_in_the_table() -> None:
     assert {case.kind for case in CASES} == set(FaultKind)
+
+
+def test_the_limits_of_an_archive_are_the_settings(server: Emulator, tmp_path: Path) -> None:
+    place = Place(tmp_path, server.base_url)
+    place.settings.archive_max_file_bytes = 1000
+    outcome = place.run()
+    assert outcome.missing == [HOURS]
+    assert "limit" in " ".join(outcome.reasons)
+
+    place.settings.archive_max_file_bytes = 10_000_000
+    assert place.run().succeeded
