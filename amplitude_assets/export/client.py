@@ -256,7 +256,7 @@ class ExportClient:
                 raise RetryableError(UnavailableError(hours, f"the body came {pace}"))
 
     def _no_zip(self, hours: HourRange, chunk: bytes) -> RetryableError:
-        begins = self._hide_keys(chunk[:_QUOTED_BYTES].decode(errors="replace"))[:80]
+        begins = self._readable(chunk[:_QUOTED_BYTES])[:80]
         return RetryableError(
             UnavailableError(hours, f"the body is no zip; it begins with {begins!r}")
         )
@@ -272,11 +272,16 @@ class ExportClient:
     def _quote(self, response: requests.Response) -> str:
         """Return the start of what the server said, on one line and without our keys."""
         start = response.raw.read(_QUOTED_BYTES, decode_content=True)
-        return " ".join(self._hide_keys(start.decode(errors="replace")).split())
+        return " ".join(self._readable(start).split())
 
-    def _hide_keys(self, text: str) -> str:
+    def _readable(self, start: bytes) -> str:
+        """Return the start of a body without our keys, also without one that its end cuts off."""
+        text = start.decode(errors="replace")
         for secret in (*self._auth, base64.b64encode(":".join(self._auth).encode()).decode()):
             text = text.replace(secret, "***") if secret else text
+            if len(start) == _QUOTED_BYTES:
+                cut = (n for n in range(len(secret) - 1, 0, -1) if text.endswith(secret[:n]))
+                text = text[: len(text) - next(cut, 0)]
         return text
 
 

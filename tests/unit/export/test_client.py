@@ -557,6 +557,16 @@ def test_the_keys_are_in_no_text(
     assert "***" in text or status in (302, 404)
 
 
+def test_a_key_cut_off_by_the_end_of_the_quote_is_not_told_in_part(tmp_path: Path) -> None:
+    echo = b"oops" + b" " * (796 - len(SECRET_KEY) + 2) + SECRET_KEY.encode()
+    with (
+        serving(in_turn(Answer(418, echo))) as server,
+        pytest.raises(ExportError, match="oops") as refused,
+    ):
+        client_of(server.base_url).fetch(one(HOUR), tmp_path)
+    assert SECRET_KEY[:4] not in str(refused.value)
+
+
 def test_checking_the_keys_brings_nothing(tmp_path: Path) -> None:
     with serving(in_turn(whole(HOUR), NOT_FOUND, Answer(403, b"Invalid API Key"))) as server:
         client = client_of(server.base_url)
