@@ -5,7 +5,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -35,6 +35,9 @@ from amplitude_assets.emulator.world import World
 EXPORT_PATH = "/api/2/export"
 
 
+_SETTLING_SECONDS = 2.0
+
+
 @dataclass(frozen=True)
 class Request:
     """An export that was asked for. `status` is 0 when there was no answer."""
@@ -47,17 +50,27 @@ class Request:
 class Emulator:
     """A running server, at `base_url`.
 
-    `requests` are the exports asked for so far, in the order in which they were answered;
-    `max_concurrent` is how many were under way at one time at most.
+    `max_concurrent` is how many requests were under way at one time at most.
     """
 
     def __init__(self, base_url: str, faults: FaultBook) -> None:
         self.base_url = base_url
-        self.requests: list[Request] = []
+        self._requests: list[Request] = []
         self.max_concurrent = 0
         self._faults = faults
         self._under_way = 0
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
+
+    @property
+    def requests(self) -> list[Request]:
+        """The exports asked for so far, in the order in which they came in.
+
+        A client has its answer a moment before the server is done with it, so this waits a little
+        for what is under way.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._under_way == 0, timeout=_SETTLING_SECONDS)
+            return self._requests
 
     def add_fault(self, fault: Fault) -> None:
         """Misbehave by one more rule from now on."""
@@ -67,17 +80,21 @@ class Emulator:
         """Behave from now on."""
         self._faults.clear()
 
-    def began(self) -> None:
+    def began(self, request: Request) -> None:
         """A request has come in."""
-        with self._lock:
+        with self._changed:
+            self._requests.append(request)
             self._under_way += 1
             self.max_concurrent = max(self.max_concurrent, self._under_way)
 
-    def ended(self, request: Request) -> None:
-        """A request has been answered, or dropped."""
-        with self._lock:
+    def ended(self, request: Request, status: int) -> None:
+        """That request has been answered, or dropped."""
+        with self._changed:
+            for place, noted in enumerate(self._requests):
+                if noted is request:
+                    self._requests[place] = replace(request, status=status)
             self._under_way -= 1
-            self.requests.append(request)
+            self._changed.notify_all()
 
 
 @contextmanager
@@ -153,7 +170,8 @@ class _Handler(BaseHTTPRequestHandler):
         query = {name: values[0] for name, values in parse_qs(url.query).items()}
         start, end = query.get("start"), query.get("end")
         status = 0
-        self.server.emulator.began()
+        request = Request(start or "", end or "", status)
+        self.server.emulator.began(request)
         try:
             answer, fault = self._answer(start, end)
             if answer is None:
@@ -163,7 +181,7 @@ class _Handler(BaseHTTPRequestHandler):
             with contextlib.closing(answer.body):
                 self._send(answer, fault)
         finally:
-            self.server.emulator.ended(Request(start or "", end or "", status))
+            self.server.emulator.ended(request, status)
 
     def _answer(self, start: str | None, end: str | None) -> tuple[Answer | None, Fault | None]:
         """The answer, None for none at all, and the fault in how it is sent, if any."""
