@@ -1,6 +1,8 @@
 # The commands of the project. Each sets up what it needs; a second call starts at once.
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || echo python3)
 BIN := .venv/bin
+# Tests wait for servers about as long as they compute.
+TEST_WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
 
 .PHONY: demo test fuzz dev lint bench
 
@@ -8,7 +10,7 @@ demo: .venv/runtime
 	$(BIN)/amplitude-assets run --last 72
 
 test: .venv/development
-	$(BIN)/pytest -n auto --dist loadfile
+	$(BIN)/pytest -n $(TEST_WORKERS) --dist loadfile
 
 # A minute of broken archives; what it finds becomes a case of the tests.
 fuzz: .venv/development

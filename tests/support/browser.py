@@ -7,6 +7,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
+DESK = (1280, 900)
 ARTIFACTS = Path(__file__).parents[2] / "artifacts"
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -43,3 +44,42 @@ def chromium() -> Iterator[Browser]:
 def keep_picture(page: Page, name: str, *, full_page: bool = False) -> None:
     """Keep a picture of the page under `artifacts/ui`."""
     page.screenshot(path=ARTIFACTS / "ui" / f"{name}.png", full_page=full_page)
+
+
+class Trouble:
+    """What a page did that it should not: errors, and requests that leave its file."""
+
+    def __init__(self, page: Page) -> None:
+        self.seen: list[str] = []
+        page.on("console", lambda message: self._note(message.type, message.text))
+        page.on("pageerror", lambda error: self.seen.append(str(error)))
+        page.on("request", lambda request: self._request(request.url))
+
+    def _note(self, kind: str, text: str) -> None:
+        if kind in ("error", "warning"):
+            self.seen.append(f"{kind}: {text}")
+
+    def _request(self, url: str) -> None:
+        if not url.startswith(("file:", "data:")):
+            self.seen.append(f"request: {url}")
+
+
+@contextmanager
+def opened(
+    browser: Browser, path: Path, size: tuple[int, int], scheme: str
+) -> Iterator[tuple[Page, Trouble]]:
+    context = browser.new_context(
+        viewport={"width": size[0], "height": size[1]},
+        color_scheme="dark" if scheme == "dark" else "light",
+    )
+    try:
+        page = context.new_page()
+        trouble = Trouble(page)
+        page.goto(path.as_uri())
+        page.wait_for_function(
+            "document.querySelectorAll('[data-chart]').length"
+            " === document.querySelectorAll('[data-chart] .main-svg:first-child').length"
+        )
+        yield page, trouble
+    finally:
+        context.close()

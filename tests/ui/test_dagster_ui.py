@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from amplitude_assets.hours import format_hour, partition_of_hour
-from tests.support.browser import keep_picture
+from tests.support.browser import DESK, keep_picture, opened
 from tests.support.dagster_processes import DagsterProcesses, wait_until
 from tests.ui.conftest import DAMAGED, HOURS, TO_BACKFILL
 
@@ -91,6 +91,15 @@ def test_the_reports_page_shows_its_picture(page: Page, demo: DagsterProcesses) 
     expect(picture).to_be_visible()
     assert picture.evaluate("image => image.naturalWidth") == 720
     keep_picture(page, "report-preview")
+
+
+def test_the_demos_own_report(browser: Browser, demo: DagsterProcesses) -> None:
+    path = demo.folder / "data" / "reports" / "overview.html"
+    with opened(browser, path, DESK, "light") as (page, trouble):
+        keep_picture(page, "report-demo", full_page=True)
+        assert trouble.seen == []
+        assert page.get_by_role("heading", name="All 6 hours are there and add up").is_visible()
+        assert page.get_by_role("heading", name="happens most").is_visible()
 
 
 def test_a_failed_check_says_which_hour_and_what_to_do(page: Page, demo: DagsterProcesses) -> None:

@@ -1,21 +1,18 @@
 """The overview report in a real browser: every colour scheme and width, and hostile names."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
 from amplitude_assets.report.page import write_page
 from amplitude_assets.report.read import read_overview
-from tests.support.browser import keep_picture
-from tests.support.dagster_processes import DagsterProcesses
+from tests.support.browser import DESK, keep_picture, opened
 from tests.support.gold import PROJECT_ID, create_gold, fill_gold
 
-PHONE, DESK = (390, 844), (1280, 900)
+PHONE = (390, 844)
 HOSTILE = "</script><script>window.harmed = 1</script><img src=x onerror='window.harmed = 2'>"
 
 
@@ -41,45 +38,6 @@ def written(folder: Path, first: datetime, last: datetime, hostile: bool = False
 def year(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("year")
     return written(folder, datetime(2025, 10, 1), datetime(2026, 11, 24, 4))
-
-
-class Trouble:
-    """What a page did that it should not: errors, and requests that leave its file."""
-
-    def __init__(self, page: Page) -> None:
-        self.seen: list[str] = []
-        page.on("console", lambda message: self._note(message.type, message.text))
-        page.on("pageerror", lambda error: self.seen.append(str(error)))
-        page.on("request", lambda request: self._request(request.url))
-
-    def _note(self, kind: str, text: str) -> None:
-        if kind in ("error", "warning"):
-            self.seen.append(f"{kind}: {text}")
-
-    def _request(self, url: str) -> None:
-        if not url.startswith(("file:", "data:")):
-            self.seen.append(f"request: {url}")
-
-
-@contextmanager
-def opened(
-    browser: Browser, path: Path, size: tuple[int, int], scheme: str
-) -> Iterator[tuple[Page, Trouble]]:
-    context = browser.new_context(
-        viewport={"width": size[0], "height": size[1]},
-        color_scheme="dark" if scheme == "dark" else "light",
-    )
-    try:
-        page = context.new_page()
-        trouble = Trouble(page)
-        page.goto(path.as_uri())
-        page.wait_for_function(
-            "document.querySelectorAll('[data-chart]').length"
-            " === document.querySelectorAll('[data-chart] .main-svg:first-child').length"
-        )
-        yield page, trouble
-    finally:
-        context.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -171,13 +129,3 @@ def test_a_table_opens_by_the_keyboard(browser: Browser, year: Path) -> None:
         page.keyboard.press("Enter")
         assert table.is_visible()
         assert table.locator("tbody tr").count() == 365
-
-
-@pytest.mark.timeout(600)
-def test_the_demos_own_report(browser: Browser, demo: DagsterProcesses) -> None:
-    path = demo.folder / "data" / "reports" / "overview.html"
-    with opened(browser, path, DESK, "light") as (page, trouble):
-        keep_picture(page, "report-demo", full_page=True)
-        assert trouble.seen == []
-        assert page.get_by_role("heading", name="All 6 hours are there and add up").is_visible()
-        assert page.get_by_role("heading", name="happens most").is_visible()
