@@ -24,8 +24,9 @@ from pydantic import (
     model_validator,
 )
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from amplitude_assets.export.privacy import Masks, masks_of
 from amplitude_assets.hours import parse_hour
 
 Region = Literal["us", "eu"]
@@ -46,6 +47,12 @@ class SettingsError(ValueError):
 
 Hour = Annotated[
     datetime, BeforeValidator(lambda value: parse_hour(value) if isinstance(value, str) else value)
+]
+
+Names = Annotated[
+    tuple[str, ...],
+    NoDecode,
+    BeforeValidator(lambda value: _listed(value) if isinstance(value, str) else value),
 ]
 
 
@@ -86,6 +93,11 @@ class Settings(BaseSettings):
     archive_max_file_bytes: int = Field(default=64 * 1024**3, ge=1)
     landing_retention_hours: int = Field(default=48, ge=0)
     dagster_home: Path | None = None
+
+    # What does not come in
+    privacy_drop: Names = ()
+    privacy_hash: Names = ()
+    privacy_hash_key: SecretStr | None = None
 
     # Snowflake
     snowflake_account: str | None = None
@@ -175,6 +187,11 @@ class Settings(BaseSettings):
             raise ValueError("LAKE_KMS_KEY_ID needs LAKE_ENCRYPTION=aws:kms beside it")
         return self
 
+    @model_validator(mode="after")
+    def _has_masks_that_can_be_read(self) -> "Settings":
+        _ = self.masks
+        return self
+
     @property
     def uses_emulator(self) -> bool:
         """Say whether Amplitude is the emulator, because neither keys nor a bucket are set."""
@@ -202,6 +219,12 @@ class Settings(BaseSettings):
     def app_origin(self) -> str:
         """Return where people look at the project in Amplitude, by its region."""
         return _REGION_APPS[self.amplitude_region]
+
+    @cached_property
+    def masks(self) -> Masks:
+        """Return what is masked on the way in. Raises ValueError that says what is wrong."""
+        key = self.privacy_hash_key.get_secret_value() if self.privacy_hash_key else None
+        return masks_of(self.privacy_drop, self.privacy_hash, key)
 
     @cached_property
     def data_path(self) -> Path:
@@ -271,6 +294,10 @@ def dbt_environment(settings: Settings) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def _in_words(problem: ErrorDetails) -> str:

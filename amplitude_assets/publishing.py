@@ -14,21 +14,28 @@ from amplitude_assets.export.errors import LandingError
 from amplitude_assets.export.landing import Landing
 from amplitude_assets.lake.layout import event_key, rejected_key
 from amplitude_assets.lake.manifest import LakeObject, Manifest
-from amplitude_assets.lake.publish import Published, publish_hour
+from amplitude_assets.lake.publish import Published, publish_hour, remove_superseded
 from amplitude_assets.lake.store import Lake, LakeError
 
 _HOURS_AT_ONCE = 8
 
 
 def publish_all(
-    landing: Landing, lake: Lake, hours: Sequence[datetime]
+    landing: Landing, lake: Lake, hours: Sequence[datetime], *, keep_superseded: bool = True
 ) -> Iterator[tuple[datetime, Published | str]]:
-    """Publish unpacked hours, and yield each with what was done or why it failed, in order."""
+    """Publish unpacked hours, and yield each with what was done or why it failed, in order.
+
+    Without `keep_superseded` what an hour's older deliveries left in the lake is removed: it may
+    hold what privacy settings keep back today.
+    """
 
     def publish(hour: datetime) -> Published | str:
         try:
             files = landing.files_of(hour)
-            return publish_hour(lake, _manifest(files), _sources(landing, files))
+            published = publish_files(lake, files, landing.hour_folder(hour))
+            if not keep_superseded:
+                remove_superseded(lake, published.manifest)
+            return published
         except LandingError as error:
             return error.message
         except LakeError as error:
@@ -36,6 +43,13 @@ def publish_all(
 
     with ThreadPoolExecutor(_HOURS_AT_ONCE, thread_name_prefix="lake-writer") as pool:
         yield from zip(hours, pool.map(publish, hours), strict=True)
+
+
+def publish_files(lake: Lake, files: HourFiles, folder: Path) -> Published:
+    """Publish an hour whose files are in `folder`. Raises LakeError."""
+    every = [*files.files, *([files.rejected_file] if files.rejected_file else [])]
+    sources = [(_object(files, file), folder / file.name) for file in every]
+    return publish_hour(lake, _manifest(files), sources)
 
 
 def _manifest(files: HourFiles) -> Manifest:
@@ -48,6 +62,7 @@ def _manifest(files: HourFiles) -> Manifest:
         bytes=files.bytes,
         lines=files.lines,
         rejected_lines=files.rejected_lines,
+        forgotten_lines=files.forgotten_lines,
         digest=files.digest,
         fetched_at=files.fetched_at,
     )
@@ -62,10 +77,3 @@ def _object(files: HourFiles, file: HourFile) -> LakeObject:
         lines=file.lines,
         sha256=file.sha256,
     )
-
-
-def _sources(landing: Landing, files: HourFiles) -> list[tuple[LakeObject, Path]]:
-    """Pair every object of an hour with the file that its bytes are in."""
-    folder = landing.hour_folder(files.hour)
-    every = [*files.files, *([files.rejected_file] if files.rejected_file else [])]
-    return [(_object(files, file), folder / file.name) for file in every]

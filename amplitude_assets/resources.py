@@ -17,6 +17,8 @@ from dagster_aws.s3 import S3Resource
 from amplitude_assets.config import Settings
 from amplitude_assets.export.client import ExportClient
 from amplitude_assets.export.landing import Landing
+from amplitude_assets.export.privacy import Forgotten, Privacy
+from amplitude_assets.lake.forgotten import forgotten_digests
 from amplitude_assets.lake.store import Lake, S3Access
 from amplitude_assets.progress import Progress, ProgressSink
 from amplitude_assets.s3_export import S3Export
@@ -120,6 +122,15 @@ def _is_of_aws(endpoint: str) -> bool:
     return endpoint.endswith((".amazonaws.com", ".amazonaws.com.cn"))
 
 
+def read_privacy(settings: Settings, lake: Lake) -> Privacy:
+    """Return what is kept back today: the masks of the settings, and the lake's forgotten people.
+
+    Raises LakeError: without the list nobody may unpack.
+    """
+    digests = forgotten_digests(lake, settings.project_id)
+    return Privacy(settings.masks, Forgotten(settings.project_id, digests))
+
+
 def open_warehouse(settings: Settings, run_id: str = "") -> "Warehouse":
     """Return the warehouse that `WAREHOUSE` names; `run_id` is for its query log."""
     if settings.warehouse == "snowflake":
@@ -152,9 +163,9 @@ def build_resources(settings: Settings) -> dict[str, Any]:
         # Not `context.resources.s3`, which is the client that this resource hands out.
         return open_lake(settings, s3)
 
-    def copy_merges(lake: Lake) -> int:
+    def copy_merges(lake: Lake, forgotten: Forgotten) -> int:
         source = open_s3_export(settings, s3)
-        return 0 if source is None else source.copy_merges(lake)
+        return 0 if source is None else source.copy_merges(lake, forgotten)
 
     return {
         "settings": settings,

@@ -3,13 +3,13 @@
 It is the way in for hours over 4 GB and for whole histories. The files have the names of the
 zip's members (https://amplitude.com/docs/destination-catalog/amazon-s3), so an hour's files become
 a zip as the Export API would have sent it, and everything after that is the same. Its merge files,
-which the Export API does not have, go into the lake as they are.
+which the Export API does not have, go into the lake as they are, but for people to be forgotten.
 """
 
 import re
 import zipfile
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -18,9 +18,11 @@ from tempfile import TemporaryDirectory
 from amplitude_assets.export.client import Delivery
 from amplitude_assets.export.errors import ExportError, UnavailableError
 from amplitude_assets.export.files import PartFile
+from amplitude_assets.export.privacy import Forgotten
+from amplitude_assets.gzip_stream import GzipError, GzipWriter, gunzip
 from amplitude_assets.hours import HOUR, HourRange, format_hour
+from amplitude_assets.json_lines import fault_of, split_lines, whole_lines
 from amplitude_assets.lake.layout import merge_prefix
-from amplitude_assets.lake.manifest import LakeObject
 from amplitude_assets.lake.store import Lake, LakeError
 
 _NAME = re.compile(r"(?P<app>\d+)_(?P<day>\d{4}-\d{2}-\d{2})_(?P<hour>\d{1,2})#\d+\.json\.gz")
@@ -76,8 +78,11 @@ class S3Export:
                 errors.append(error)
         return errors
 
-    def copy_merges(self, lake: Lake) -> int:
-        """Bring the merge files that the lake does not have yet into it; return how many."""
+    def copy_merges(self, lake: Lake, forgotten: Forgotten) -> int:
+        """Bring the merge files that the lake does not have yet into it; return how many.
+
+        Lines about the `forgotten` stay out.
+        """
         prefix = merge_prefix(self._project_id)
         held = set(lake.list_keys(prefix))
         found = {key: _MERGES.fullmatch(_base(key)) for key in self._store.list_keys("")}
@@ -85,7 +90,7 @@ class S3Export:
         for key, name in found.items():
             target = f"{prefix}{name['rest']}" if name else ""
             if target and target not in held:
-                self._copy(lake, key, target)
+                write_merges(lake, target, self._store.get_object(key), forgotten)
                 copied += 1
         return copied
 
@@ -135,12 +140,36 @@ class S3Export:
                 "these, or unset AMPLITUDE_S3_EXPORT_URL to ask the Export API",
             )
 
-    def _copy(self, lake: Lake, key: str, target: str) -> None:
-        with TemporaryDirectory() as folder, PartFile(Path(folder)) as part:
-            for data in self._store.get_object(key):
+
+def write_merges(lake: Lake, key: str, packed: Iterable[bytes], forgotten: Forgotten) -> None:
+    """Write a merge file into the lake, in place of one that is there, without the `forgotten`.
+
+    Raises LakeError.
+    """
+    with TemporaryDirectory() as folder, PartFile(Path(folder)) as part:
+        try:
+            for data in _without(packed, forgotten) if forgotten else packed:
                 part.write(data)
-            item = LakeObject(key=target, member=key, bytes=part.bytes, lines=0, sha256=part.sha256)
-            lake.put_object(item, part.publish("merges"))
+        except GzipError as error:
+            raise LakeError(f"{lake.uri(key)} is no whole gzip file: {error}") from None
+        lake.write(key, part.publish("merges"))
+
+
+def _without(packed: Iterable[bytes], forgotten: Forgotten) -> Iterator[bytes]:
+    out: list[bytes] = []
+    writer = GzipWriter(out.append)
+    for block in whole_lines(gunzip(packed)):
+        kept = [line for line in split_lines(block) if _stays(line, forgotten)]
+        writer.write(b"".join(line + b"\n" for line in kept))
+        yield from out
+        out.clear()
+    writer.finish()
+    yield from out
+
+
+def _stays(line: bytes, forgotten: Forgotten) -> bool:
+    # A line that is no object names no id that the loader would find.
+    return fault_of(line) is None and forgotten.keeps_merge(line)
 
 
 def _base(key: str) -> str:

@@ -16,6 +16,7 @@ _OURS = (
     "EMULATOR_",
     "LAKE_",
     "LOOKBACK_",
+    "PRIVACY_",
     "RECHECK_",
     "SNOWFLAKE_",
 )

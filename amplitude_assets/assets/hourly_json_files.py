@@ -22,7 +22,10 @@ from amplitude_assets.config import Settings
 from amplitude_assets.export.archive import ArchiveLimits, HourFiles
 from amplitude_assets.export.landing import Landing
 from amplitude_assets.export.preview import preview_of
+from amplitude_assets.export.privacy import Privacy
+from amplitude_assets.lake.store import Lake
 from amplitude_assets.progress import ProgressSink
+from amplitude_assets.resources import read_privacy
 
 
 def hourly_json_files_asset(rules: HourlyRules) -> AssetsDefinition:
@@ -39,12 +42,13 @@ def hourly_json_files_asset(rules: HourlyRules) -> AssetsDefinition:
         context: AssetExecutionContext,
         settings: ResourceParam[Settings],
         landing: ResourceParam[Landing],
+        lake: ResourceParam[Lake],
         progress: ResourceParam[ProgressSink],
     ) -> MaterializeResult[None]:
         """The hour's gzip files of JSON lines, as Amplitude sent them, each line checked.
 
         A partition is one upload hour. A line that is not a JSON object is set aside with its file,
-        number and reason; a damaged file fails its hour alone.
+        number and reason; a damaged file fails its hour alone. Masked data goes no further.
         They land in `DATA_DIR/landing`; materialising again unpacks the same zip again.
         """
         outcome = HourlyOutcome(context)
@@ -53,10 +57,13 @@ def hourly_json_files_asset(rules: HourlyRules) -> AssetsDefinition:
         limits = ArchiveLimits(
             max_ratio=settings.archive_max_ratio, max_member_bytes=settings.archive_max_file_bytes
         )
-        workers = os.cpu_count() or 1
-        for hour, unpacked in landing.unpack(hours, workers=workers, limits=limits):
+        privacy = read_privacy(settings, lake)
+        unpacking = landing.unpack(
+            hours, workers=os.cpu_count() or 1, limits=limits, privacy=privacy
+        )
+        for hour, unpacked in unpacking:
             if isinstance(unpacked, HourFiles):
-                outcome.done[hour] = _metadata(landing, unpacked)
+                outcome.done[hour] = {**_metadata(landing, unpacked), **_masks(privacy)}
                 told.add(1, unpacked.lines)
             else:
                 outcome.fail([hour], unpacked.message)
@@ -74,5 +81,14 @@ def _metadata(landing: Landing, files: HourFiles) -> Metadata:
         "files": len(files.files),
         "bytes": files.bytes,
         "rejected_lines": files.rejected_lines,
+        "forgotten_lines": files.forgotten_lines,
         "first_events": MetadataValue.md(preview_of([folder / file.name for file in files.files])),
+    }
+
+
+def _masks(privacy: Privacy) -> Metadata:
+    """Return the masked fields, where there are any."""
+    fields = {"dropped": privacy.masks.dropped, "hashed": privacy.masks.hashed}
+    return {
+        name: ", ".join(map(str, sorted(which, key=str))) for name, which in fields.items() if which
     }

@@ -18,13 +18,16 @@ from amplitude_assets.assets.hourly import (
     hours_of,
     step_progress,
 )
+from amplitude_assets.config import Settings
 from amplitude_assets.export.landing import Landing
+from amplitude_assets.export.privacy import Forgotten
 from amplitude_assets.hours import format_hour
 from amplitude_assets.lake.layout import manifest_key
 from amplitude_assets.lake.publish import Published
 from amplitude_assets.lake.store import Lake, LakeError
 from amplitude_assets.progress import ProgressSink
 from amplitude_assets.publishing import publish_all
+from amplitude_assets.resources import read_privacy
 
 
 def s3_event_objects_asset(rules: HourlyRules) -> AssetsDefinition:
@@ -39,21 +42,24 @@ def s3_event_objects_asset(rules: HourlyRules) -> AssetsDefinition:
     )
     def s3_event_objects(
         context: AssetExecutionContext,
+        settings: ResourceParam[Settings],
         landing: ResourceParam[Landing],
         lake: ResourceParam[Lake],
-        copy_merges: ResourceParam[Callable[[Lake], int]],
+        copy_merges: ResourceParam[Callable[[Lake, Forgotten], int]],
         progress: ResourceParam[ProgressSink],
     ) -> MaterializeResult[None]:
         """The hour's files in the lake, named by their digest, and a manifest that commits them.
 
         A partition is one upload hour. An object that is there already is not sent again, and an
-        hour that has not changed keeps its manifest.
+        hour that has not changed keeps its manifest. With privacy settings, objects of an hour's
+        older deliveries are removed.
         It lands under `LAKE_URL`, a folder or an S3 bucket: the truth that bronze is loaded from.
         """
         outcome = HourlyOutcome(context)
         hours = hours_of(context)
         told = step_progress(context, progress, len(hours), units="bytes sent")
-        for hour, published in publish_all(landing, lake, hours):
+        privacy = read_privacy(settings, lake)
+        for hour, published in publish_all(landing, lake, hours, keep_superseded=not privacy):
             if isinstance(published, Published):
                 outcome.done[hour] = _metadata(lake, published)
                 told.add(1, published.bytes_sent)
@@ -63,7 +69,7 @@ def s3_event_objects_asset(rules: HourlyRules) -> AssetsDefinition:
                 outcome.fail([hour], published)
                 told.add(1)
         try:
-            copy_merges(lake)
+            copy_merges(lake, privacy.forgotten)
         except LakeError as error:
             context.log.error(f"merge files are not copied: {error}")  # the hours are done
         return outcome.result()
@@ -88,6 +94,7 @@ def _metadata(lake: Lake, published: Published) -> Metadata:
         "bytes": manifest.bytes,
         "bytes_sent": published.bytes_sent,
         "lines": manifest.lines,
+        "forgotten_lines": manifest.forgotten_lines,
         "changed": published.changed,
         "events_added": published.events.added,
         "events_removed": published.events.removed,

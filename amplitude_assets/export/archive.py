@@ -2,7 +2,8 @@
 
 A member is a gzip file of JSON lines, named `{app}/{app}_{yyyy-MM-dd}_{H}#{part}.json.gz`
 (https://amplitude.com/docs/destination-catalog/amazon-s3 writes the pattern; real hours are not
-padded). Members are checked to the last byte and passed through as they came. A member whose
+padded). Members are checked to the last byte and passed through as they came, unless privacy
+settings keep something back or a line is bad: then the member is rewritten. A member whose
 name fits no hour that was asked for makes the zip refused as a whole, since nothing tells what
 else is wrong with it; damage inside a member fails its hour alone.
 """
@@ -23,6 +24,7 @@ import orjson
 
 from amplitude_assets.export.errors import ArchiveError, DiskError, ProjectError
 from amplitude_assets.export.files import PartFile
+from amplitude_assets.export.privacy import NOTHING_KEPT_BACK, Privacy
 from amplitude_assets.gzip_stream import EMPTY_GZIP, GzipError, GzipWriter, gunzip, read_pieces
 from amplitude_assets.hours import HourRange, format_hour
 from amplitude_assets.json_lines import (
@@ -91,7 +93,7 @@ class HourJob:
     """What `unpack_hour` needs: the hour's members in a zip, and the folder for its files.
 
     Without members the hour is empty, and `zip_path` may be None. `fetched_at` is when the
-    server was asked (UTC).
+    server was asked (UTC). `privacy` is what the files must not hold.
     """
 
     project_id: int
@@ -101,6 +103,7 @@ class HourJob:
     folder: Path
     fetched_at: datetime
     limits: ArchiveLimits = ArchiveLimits()
+    privacy: Privacy = NOTHING_KEPT_BACK
 
 
 @dataclass(frozen=True)
@@ -119,7 +122,7 @@ class RejectedLine:
     """A line that is no JSON object. `line_number` counts from one in the member as it came.
 
     Bytes of `line` that are not UTF-8 are written as backslash escapes. Of a line over 2 MB only
-    the start is here, and the reason says so.
+    the start is here, and the reason says so; with privacy settings, nothing of it.
     """
 
     member: str
@@ -132,9 +135,10 @@ class RejectedLine:
 class HourFiles:
     """An hour as files: every line of it is in one of `files`, or in `rejected_file`.
 
-    `lines` counts both. `rejected_file` holds `RejectedLine`s as JSON lines. `digest` is the same
-    whenever the hour's bytes are the same, whatever Amplitude called its files and in
-    whatever order they came. Times are UTC.
+    `lines` counts both, but not `forgotten_lines`: those are of people to be forgotten, and in no
+    file. `rejected_file` holds `RejectedLine`s as JSON lines. `digest` is the same whenever the
+    hour's bytes are the same, whatever Amplitude called its files and in whatever order they came.
+    Times are UTC.
     """
 
     project_id: int
@@ -147,6 +151,7 @@ class HourFiles:
     rejected_lines: int
     digest: str
     fetched_at: datetime
+    forgotten_lines: int = 0
 
 
 def hours_in(zip_path: Path, project_id: int, asked: HourRange) -> dict[datetime, list[Member]]:
@@ -215,6 +220,7 @@ class UnpackedMember:
     file: HourFile | None
     rejected: HourFile | None
     rejected_digest: str
+    forgotten_lines: int = 0
 
 
 def unpack_member(job: HourJob, member: Member) -> UnpackedMember:
@@ -232,15 +238,15 @@ def _pass_through(archive: zipfile.ZipFile, job: HourJob, member: Member) -> Unp
     with archive.open(member.name) as packed, PartFile(job.folder) as part:
         for block in _blocks(packed, member, job.limits, part.write):
             objects = count_objects(block)
-            if objects is None:
+            if objects is None or (job.privacy and job.privacy.changes(split_lines(block))):
                 return None
             lines += objects
         return UnpackedMember(_published(part, member.name, lines), None, "")
 
 
 def _rewrite(archive: zipfile.ZipFile, job: HourJob, member: Member) -> UnpackedMember:
-    """Copy the good lines of a member to one file and the bad ones to another."""
-    kept = rejected = 0
+    """Copy what is kept of a member's good lines to one file, and the bad ones to another."""
+    kept = rejected = forgotten = 0
     digest = hashlib.sha256()
     with (
         archive.open(member.name) as packed,
@@ -249,20 +255,25 @@ def _rewrite(archive: zipfile.ZipFile, job: HourJob, member: Member) -> Unpacked
     ):
         good, bad = GzipWriter(good_part.write), GzipWriter(bad_part.write)
         for number, line in _numbered(_blocks(packed, member, job.limits)):
-            fault = None if is_blank(line) else fault_of(line)
-            if fault is not None:
-                bad.write(_rejected_record(member, number, fault, line))
-                digest.update(b"%d:%d:" % (number, len(line)) + line)
+            if is_blank(line):
+                continue
+            if (fault := fault_of(line)) is not None:
+                text = fault.encode() if job.privacy else line
+                bad.write(_rejected_record(member, number, fault, line, withheld=bool(job.privacy)))
+                digest.update(b"%d:%d:" % (number, len(line)) + text)
                 rejected += 1
-            elif not is_blank(line):
-                good.write(line + b"\n")
+            elif (rest := job.privacy.kept(line)) is not None:
+                good.write(rest + b"\n")
                 kept += 1
+            else:
+                forgotten += 1
         good.finish()
         bad.finish()
         return UnpackedMember(
             _published(good_part, member.name, kept),
             _published(bad_part, member.name, rejected),
             digest.hexdigest() if rejected else "",
+            forgotten,
         )
 
 
@@ -328,6 +339,7 @@ def assembled(job: HourJob, unpacked: list[UnpackedMember]) -> HourFiles:
         rejected_lines=rejected_lines,
         digest=hashlib.sha256("\n".join(sorted(parts)).encode()).hexdigest(),
         fetched_at=job.fetched_at,
+        forgotten_lines=sum(member.forgotten_lines for member in unpacked),
     )
 
 
@@ -374,9 +386,13 @@ def _renamed(part: PartFile, member: str, lines: int) -> HourFile:
     return HourFile(name, member, part.bytes, lines, part.sha256)
 
 
-def _rejected_record(member: Member, number: int, reason: str, line: bytes) -> bytes:
-    text = line[:_REJECTED_BYTES].decode("utf-8", "backslashreplace")
-    if len(line) > _REJECTED_BYTES:
+def _rejected_record(
+    member: Member, number: int, reason: str, line: bytes, *, withheld: bool
+) -> bytes:
+    text = "" if withheld else line[:_REJECTED_BYTES].decode("utf-8", "backslashreplace")
+    if withheld:
+        reason += f"; {len(line)} bytes, withheld by the privacy settings"
+    elif len(line) > _REJECTED_BYTES:
         reason += f"; this is the start of {len(line)} bytes"
     record = {"member": member.name, "line_number": number, "reason": reason, "line": text}
     return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)

@@ -15,6 +15,7 @@ import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -31,6 +32,7 @@ from amplitude_assets.export.archive import (
 from amplitude_assets.export.client import Delivery
 from amplitude_assets.export.errors import ExportError, LandingError
 from amplitude_assets.export.files import PART_SUFFIX, PartFile, disk_errors
+from amplitude_assets.export.privacy import NOTHING_KEPT_BACK, Privacy
 from amplitude_assets.export.unpacking import unpack_all
 from amplitude_assets.hours import HourRange, format_hour
 
@@ -122,17 +124,19 @@ class Landing:
         *,
         workers: int,
         limits: ArchiveLimits | None = None,
+        privacy: Privacy = NOTHING_KEPT_BACK,
     ) -> Iterator[tuple[datetime, HourFiles | ExportError]]:
         """Unpack what arrived for these hours, and yield each as it is done and recorded.
 
-        An hour comes with its files, or with the error that it failed with. Raises DiskError.
+        An hour comes with its files, which hold nothing that `privacy` keeps back, or with the
+        error that it failed with. Raises DiskError.
         """
         jobs: list[HourJob] = []
         for hour, found in self._jobs(hours, limits or ArchiveLimits()):
             if isinstance(found, ExportError):
                 yield hour, found
             else:
-                jobs.append(found)
+                jobs.append(replace(found, privacy=privacy))
         for job, result in unpack_all(jobs, workers):
             if isinstance(result, HourFiles):
                 self.write_hour(result)

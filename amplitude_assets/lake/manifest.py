@@ -26,7 +26,8 @@ class Manifest(BaseModel):
     """An hour of one project as the lake holds it.
 
     `lines` counts the exported lines: those of `objects` together are `lines` minus
-    `rejected_lines`. `digest` is the same whenever the hour's bytes are the same, whatever
+    `rejected_lines`. `forgotten_lines` is how many more there were, of people who asked to be
+    forgotten. `digest` is the same whenever the hour's bytes are the same, whatever
     Amplitude called its files. Times are UTC.
     """
 
@@ -41,6 +42,7 @@ class Manifest(BaseModel):
     bytes: Count
     lines: Count
     rejected_lines: Count
+    forgotten_lines: Count = 0
     digest: str
     fetched_at: Utc
 

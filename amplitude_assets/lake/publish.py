@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from amplitude_assets.lake.changes import EventChanges, event_changes
+from amplitude_assets.lake.layout import events_prefix, rejected_prefix
 from amplitude_assets.lake.manifest import LakeObject, Manifest
 from amplitude_assets.lake.store import Lake
 
@@ -52,3 +53,18 @@ def publish_hour(
         objects_sent=sum(sent),
         bytes_sent=sum(item.bytes for (item, _), is_new in zip(files, sent, strict=True) if is_new),
     )
+
+
+def remove_superseded(lake: Lake, manifest: Manifest) -> int:
+    """Remove the objects of an hour that its manifest does not name; return how many.
+
+    They are of deliveries before the one that counts. Without privacy settings they stay.
+    """
+    named = {item.key for item in (*manifest.objects, manifest.rejected) if item is not None}
+    removed = 0
+    for prefix in (events_prefix, rejected_prefix):
+        for key in list(lake.list_keys(prefix(manifest.project_id, manifest.export_hour))):
+            if key not in named:
+                lake.delete(key)
+                removed += 1
+    return removed

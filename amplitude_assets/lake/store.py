@@ -100,8 +100,7 @@ class Lake:
     def write_manifest(self, manifest: Manifest) -> None:
         """Commit an hour. Every object the manifest names has to be there already."""
         key = manifest_key(manifest.project_id, manifest.export_hour)
-        with _explained("write", self.uri(key)):
-            obstore.put(self._store, key, manifest.to_json().encode())
+        self.write(key, manifest.to_json().encode())
 
     def read_manifest(self, project_id: int, hour: datetime) -> Manifest | None:
         """Return an hour's manifest, or None when the hour was never committed."""
@@ -119,6 +118,14 @@ class Lake:
                 f"materialise s3_event_objects for {format_hour(hour)} to write it anew"
             ) from None
 
+    def write(self, key: str, data: bytes | Path) -> None:
+        """Write bytes, or a file's, under a key that is not named by them, in place of any there.
+
+        Events are never written so: see `put_object`.
+        """
+        with _explained("write", self.uri(key)):
+            obstore.put(self._store, key, data)
+
     def list_keys(self, prefix: str) -> Iterator[str]:
         """Yield every key under a prefix, in no particular order."""
         with _explained("list", self.uri(prefix)):
@@ -126,7 +133,7 @@ class Lake:
                 yield from (entry["path"] for entry in page)
 
     def delete(self, key: str) -> None:
-        """Remove one object. Nothing in the pipeline does this but privacy and maintenance."""
+        """Remove one object. Nothing in the pipeline does this but privacy and `doctor`."""
         with _explained("delete", self.uri(key)):
             obstore.delete(self._store, key)
 
