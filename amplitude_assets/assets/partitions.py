@@ -1,9 +1,15 @@
 """The partitions: one for each export hour that Amplitude can export by now."""
 
-from dagster import BackfillPolicy, HourlyPartitionsDefinition
+import warnings
+
+from dagster import BackfillPolicy, BetaWarning, HourlyPartitionsDefinition
 
 from amplitude_assets.config import Settings
 from amplitude_assets.hours import partition_of_hour
+
+# Dagster calls `backfill_policy` beta, each time an asset has one. The design rests on it, and
+# its version is pinned: the warning would tell nothing, and hide those that do.
+warnings.filterwarnings("ignore", message="Parameter `backfill_policy`", category=BetaWarning)
 
 
 def export_hours(settings: Settings) -> HourlyPartitionsDefinition:
