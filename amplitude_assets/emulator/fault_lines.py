@@ -11,6 +11,7 @@ from amplitude_assets.emulator.text import json_text
 from amplitude_assets.emulator.world import PROJECT_ID
 
 _DEPTH = 2_000
+_MANY = 600_000
 
 
 def lines_of(kind: str, hour: datetime, size_bytes: int) -> list[bytes]:
@@ -108,6 +109,12 @@ def _deep(kind: str, hour: datetime, size_bytes: int) -> list[bytes]:
     ]
 
 
+def _many_values(kind: str, hour: datetime, size_bytes: int) -> list[bytes]:
+    del size_bytes
+    text = json_text(_event(kind, hour, 0, {"many": 0}))
+    return [text.replace(b'"many":0', b'"many":[' + b"[]," * _MANY + b"0]")]
+
+
 _WRITERS: dict[str, Callable[[str, datetime, int], list[bytes]]] = {
     "not_json": _not_json,
     "not_utf8": _not_utf8,
@@ -116,4 +123,5 @@ _WRITERS: dict[str, Callable[[str, datetime, int], list[bytes]]] = {
     "duplicate_keys": _duplicate_keys,
     "nan_and_infinity": _not_numbers,
     "deep_nesting": _deep,
+    "many_values": _many_values,
 }

@@ -52,6 +52,7 @@ class FaultKind(StrEnum):
     DUPLICATE_KEYS = "duplicate_keys"
     NAN_AND_INFINITY = "nan_and_infinity"
     DEEP_NESTING = "deep_nesting"
+    MANY_VALUES = "many_values"
 
 
 STATUSES = {
@@ -84,6 +85,7 @@ LINE_KINDS = frozenset(
         FaultKind.DUPLICATE_KEYS,
         FaultKind.NAN_AND_INFINITY,
         FaultKind.DEEP_NESTING,
+        FaultKind.MANY_VALUES,
     }
 )
 # These bring lines of their own in a member that ought not to be there.

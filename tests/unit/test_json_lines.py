@@ -83,6 +83,16 @@ def test_other_lines_have_one(line: bytes, reason: str) -> None:
     assert count_objects(b"{}\n" + line + b"\n{}\n") is None
 
 
+def test_a_line_of_more_values_than_memory_is_for_is_none() -> None:
+    hostile = b'{"a":[' + b"[]," * 600_000 + b"0]}"
+    fault = fault_of(hostile)
+    assert fault == "more than 1,000,000 values in one line"
+    assert count_objects(b"{}\n" + hostile + b"\n{}\n") is None
+    many = b'{"a":[' + b"[]," * 300_000 + b'0],"b":"' + b"x" * 1024**2 + b'"}'
+    assert fault_of(many) is None
+    assert count_objects(many) == 1
+
+
 @pytest.mark.parametrize("line", [b"", b" ", b"\t\r", b"  \r"])
 def test_blank_lines_are_no_objects(line: bytes) -> None:
     assert is_blank(line)

@@ -80,6 +80,7 @@ LINES_SET_ASIDE = {
     FaultKind.NOT_AN_OBJECT: "not a JSON object",
     FaultKind.NAN_AND_INFINITY: "not JSON",
     FaultKind.DEEP_NESTING: "not JSON: depth limit",
+    FaultKind.MANY_VALUES: "more than 1,000,000 values",
 }
 LINES_KEPT = {FaultKind.HUGE_LINE, FaultKind.DUPLICATE_KEYS}
 # The server says that there is no data, as it does when there is none: a later check tells.
