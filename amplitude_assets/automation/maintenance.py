@@ -15,7 +15,8 @@ from amplitude_assets.instance import WAREHOUSE_POOL
 from amplitude_assets.lake.store import Lake
 from amplitude_assets.warehouse.base import Warehouse
 
-_LEFTOVER_AGE = timedelta(days=1)
+# A run that is under way may need what is younger, whatever the settings say.
+_LEAST_AGE = timedelta(days=1)
 
 
 @op
@@ -26,7 +27,7 @@ def sweep_landing(
     clock: ResourceParam[Callable[[], datetime]],
 ) -> None:
     """Remove zips and unpacked files that the lake has had for `LANDING_RETENTION_HOURS`."""
-    keep_after = clock() - timedelta(hours=settings.landing_retention_hours)
+    keep_after = _keep_after(settings, clock())
     landing.sweep(keep_after)
     context.log.info(f"Cleared what was last touched before {keep_after:%Y-%m-%d %H:%M} UTC.")
 
@@ -38,7 +39,7 @@ def sweep_lake(
     clock: ResourceParam[Callable[[], datetime]],
 ) -> None:
     """Remove the unfinished files of writers that ended before they were done."""
-    removed = lake.sweep(clock() - _LEFTOVER_AGE)
+    removed = lake.sweep(clock() - _LEAST_AGE)
     context.log.info(f"Removed {removed} unfinished files.")
 
 
@@ -49,12 +50,12 @@ def sweep_dbt(
     clock: ResourceParam[Callable[[], datetime]],
 ) -> None:
     """Remove what dbt wrote of its runs, its log and the SQL, when it is as old as the landing."""
-    keep_after = clock() - timedelta(hours=settings.landing_retention_hours)
+    keep_after = _keep_after(settings, clock())
     folders = dbt_targets(settings)
     old = [
         folder
         for folder in (folders.iterdir() if folders.is_dir() else [])
-        if folder.stat().st_mtime < min(keep_after, clock() - _LEFTOVER_AGE).timestamp()
+        if folder.stat().st_mtime < keep_after.timestamp()
     ]
     for folder in old:
         shutil.rmtree(folder, ignore_errors=True)
@@ -79,6 +80,10 @@ def write_dbt_docs(
     with warehouse.exclusive(), dbt_environment(settings):
         dbt.cli(["docs", "generate", "--static"], target_path=folder).wait()
     context.log.info(f"Open {folder / 'static_index.html'}")
+
+
+def _keep_after(settings: Settings, now: datetime) -> datetime:
+    return now - max(timedelta(hours=settings.landing_retention_hours), _LEAST_AGE)
 
 
 @job(

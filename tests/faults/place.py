@@ -18,6 +18,7 @@ from amplitude_assets.definitions import build_definitions
 from amplitude_assets.emulator import API_KEY, PROJECT_ID, SECRET_KEY
 from amplitude_assets.export.client import ExportClient, Timeouts
 from amplitude_assets.hours import HourRange, parse_hour
+from amplitude_assets.instance import open_instance
 from amplitude_assets.lake.store import Lake
 from amplitude_assets.main_run import MainRun, MainRunOutcome
 
@@ -41,7 +42,11 @@ _NOTHING: dict[str, Rows] = {table: [] for table in _BRONZE}
 
 @dataclass
 class Place:
-    """A data folder and the server that its hours come from. `waits` are the pauses in seconds."""
+    """A data folder and the server that its hours come from. `waits` are the pauses in seconds.
+
+    With `shares_dagster`, its runs are in the Dagster of the folder, as those of the command, and
+    keep to its pools; else they are on their own.
+    """
 
     folder: Path
     server: str
@@ -54,6 +59,7 @@ class Place:
     request_hours: int = 24
     retention_hours: int = 1000
     warehouse_folder: str = ""
+    shares_dagster: bool = False
 
     def __post_init__(self) -> None:
         self.settings = Settings(
@@ -96,13 +102,13 @@ class Place:
 
     @cached_property
     def _instance(self) -> DagsterInstance:
-        return DagsterInstance.ephemeral()
+        return open_instance(self.settings) if self.shares_dagster else DagsterInstance.ephemeral()
 
-    def tidy_up(self) -> None:
-        """Do what the nightly maintenance clears, two days after all that is here was written."""
-        two_days_ago = time.time() - 2 * 24 * 3600
+    def tidy_up(self, *, after_hours: float = 48) -> None:
+        """Do what the nightly maintenance clears, so long after all that is here was written."""
+        written = time.time() - after_hours * 3600
         for path in self.folder.rglob("*"):
-            os.utime(path, (two_days_ago, two_days_ago))
+            os.utime(path, (written, written))
         job = self._graph.resolve_job_def("maintenance_job")
         clearing = ["sweep_landing", "sweep_lake", "sweep_dbt", "compact_warehouse"]
         assert job.execute_in_process(
