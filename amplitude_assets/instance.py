@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from amplitude_assets.config import Settings, SettingsError
+from amplitude_assets.processes import end_runs_of_the_gone
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
@@ -52,6 +53,7 @@ def open_instance(settings: Settings) -> "DagsterInstance":
     with FileLock(settings.dagster_home_path / ".opening.lock"):
         instance = DagsterInstance.get()
         _make_tables_and_limits(instance)
+        end_runs_of_the_gone(instance, settings.dagster_home_path)
     _hold_open(instance, settings.dagster_home_path / "history")
     return instance
 

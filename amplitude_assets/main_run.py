@@ -5,7 +5,7 @@ the four hourly assets in runs of many hours; when one hour fails, the others ar
 where they are. The models and the report follow once, over all that is new.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -19,7 +19,7 @@ from dagster import (
 )
 
 from amplitude_assets.automation.requests import range_tags
-from amplitude_assets.automation.runs import STAGES, reason_of
+from amplitude_assets.automation.runs import STAGES, reason_of, reason_of_run
 from amplitude_assets.config import Settings
 from amplitude_assets.definitions import build_definitions
 from amplitude_assets.hours import (
@@ -27,6 +27,8 @@ from amplitude_assets.hours import (
     contiguous_ranges,
     hour_of_partition,
 )
+from amplitude_assets.interrupts import noting_interrupts
+from amplitude_assets.processes import presence
 from amplitude_assets.progress import ProgressSink
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -59,11 +61,15 @@ def run_main_job(
     """Materialise every asset for `hours`, and return what came of it.
 
     Steps tell `progress` how far they are. A step's failure is not raised: it is in the outcome.
+    Raises KeyboardInterrupt when the process was interrupted.
     """
     graph = build_definitions(settings, progress=progress)
-    run = MainRun(graph, instance, settings.run_hours, hours)
-    run.load_hours()
-    run.build_models()
+    with noting_interrupts() as interrupted, presence(settings.dagster_home_path) as tags:
+        run = MainRun(
+            graph, instance, settings.run_hours, hours, tags=tags, interrupted=interrupted
+        )
+        run.load_hours()
+        run.build_models()
     return run.outcome
 
 
@@ -71,13 +77,25 @@ class MainRun:
     """One run of the main job over a graph, in two halves: the hours, and then the models."""
 
     def __init__(
-        self, graph: Definitions, instance: DagsterInstance, run_hours: int, asked: HourRange
+        self,
+        graph: Definitions,
+        instance: DagsterInstance,
+        run_hours: int,
+        asked: HourRange,
+        *,
+        tags: Mapping[str, str] | None = None,
+        interrupted: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Be ready to run `asked`, at most `run_hours` of them at a time."""
+        """Be ready to run `asked`, at most `run_hours` of them at a time.
+
+        `tags` are put on each of Dagster's runs; none is begun once the process is `interrupted`.
+        """
         self._graph = graph
         self._hours_job = graph.resolve_job_def("hours_job")
         self._instance = instance
         self._run_hours = run_hours
+        self._tags = tags or {}
+        self._interrupted = interrupted
         self.outcome = MainRunOutcome(asked)
 
     def load_hours(self) -> None:
@@ -109,14 +127,16 @@ class MainRun:
     def _execute(
         self, job: JobDefinition, tags: dict[str, str], assets: tuple[AssetKey, ...] | None = None
     ) -> ExecuteInProcessResult:
-        """Run a job here and note what failed in it."""
+        """Run a job here and note what failed in it. Raises KeyboardInterrupt."""
         result = job.execute_in_process(
             run_config=_QUIET,
             instance=self._instance,
             asset_selection=assets,
-            tags=tags,
+            tags={**tags, **self._tags},
             raise_on_error=False,
         )
+        if self._interrupted():
+            raise KeyboardInterrupt
         self.outcome.reasons += _reasons(result)
         return result
 
@@ -141,4 +161,4 @@ def _reasons(result: ExecuteInProcessResult) -> list[str]:
         if not check.passed
     ]
     said += [reason_of(event) for event in result.all_events if event.is_step_failure]
-    return said or ["the run failed; its log in Dagster's UI says why"]
+    return said or [reason_of_run(event) for event in result.all_events if event.is_job_failure]

@@ -1,15 +1,17 @@
 """What the hourly assets share: hours in, one materialisation an hour out, and partial success."""
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypedDict
+from functools import wraps
+from typing import Any, TypedDict, TypeVar, cast
 
 from dagster import (
     AssetExecutionContext,
     AssetMaterialization,
     BackfillPolicy,
+    DagsterExecutionInterruptedError,
     Failure,
     MaterializeResult,
     MetadataValue,
@@ -27,6 +29,8 @@ from amplitude_assets.hours import (
 from amplitude_assets.progress import ProgressSink, StepProgress
 
 Metadata = Mapping[str, MetadataValue | int | float | str]
+
+Step = TypeVar("Step", bound=Callable[..., object])
 
 _SHOWN_ERRORS = 20
 
@@ -58,6 +62,23 @@ class HourlyRules:
             "owners": OWNERS,
             "tags": tags("hourly", personal_data=True),
         }
+
+
+def ended_by_interrupts(step: Step) -> Step:
+    """Have an interrupt end a step for good.
+
+    With a retry policy, Dagster begins a step again that was interrupted: the run that somebody
+    has terminated in the UI, or with Ctrl-C, would go on.
+    """
+
+    @wraps(step)
+    def wrapped(*args: Any, **named: Any) -> Any:
+        try:
+            return step(*args, **named)
+        except DagsterExecutionInterruptedError as interrupt:
+            raise Failure("interrupted", allow_retries=False) from interrupt
+
+    return cast(Step, wrapped)
 
 
 def hours_of(context: AssetExecutionContext) -> list[datetime]:

@@ -15,6 +15,7 @@ from amplitude_assets.assets.hourly import (
     HourlyOutcome,
     HourlyRules,
     Metadata,
+    ended_by_interrupts,
     hours_of,
     step_progress,
 )
@@ -38,6 +39,7 @@ def hourly_json_files_asset(rules: HourlyRules) -> AssetsDefinition:
         code_version="1",
         **rules.arguments(),
     )
+    @ended_by_interrupts
     def hourly_json_files(
         context: AssetExecutionContext,
         settings: ResourceParam[Settings],

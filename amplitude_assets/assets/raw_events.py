@@ -17,6 +17,7 @@ from amplitude_assets.assets.hourly import (
     HourlyOutcome,
     HourlyRules,
     Metadata,
+    ended_by_interrupts,
     hours_of,
     step_progress,
 )
@@ -57,6 +58,7 @@ def raw_events_asset(rules: HourlyRules, settings: Settings) -> AssetsDefinition
         code_version="1",
         **rules.arguments(),
     )
+    @ended_by_interrupts
     def raw_events(
         context: AssetExecutionContext,
         settings: ResourceParam[Settings],

@@ -17,6 +17,7 @@ from amplitude_assets.assets.hourly import (
     HourlyRules,
     Metadata,
     attempt_of,
+    ended_by_interrupts,
     hours_of,
     step_progress,
 )
@@ -40,6 +41,7 @@ def raw_export_zip_asset(rules: HourlyRules, settings: Settings) -> AssetsDefini
         code_version="1",
         **rules.arguments(),
     )
+    @ended_by_interrupts
     def raw_export_zip(
         context: AssetExecutionContext,
         settings: ResourceParam[Settings],

@@ -15,6 +15,7 @@ from amplitude_assets.assets.hourly import (
     HourlyOutcome,
     HourlyRules,
     Metadata,
+    ended_by_interrupts,
     hours_of,
     step_progress,
 )
@@ -40,6 +41,7 @@ def s3_event_objects_asset(rules: HourlyRules) -> AssetsDefinition:
         code_version="1",
         **rules.arguments(),
     )
+    @ended_by_interrupts
     def s3_event_objects(
         context: AssetExecutionContext,
         settings: ResourceParam[Settings],

@@ -25,7 +25,7 @@ from dagster import (
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from amplitude_assets.automation.requests import hours_of_run
-from amplitude_assets.automation.runs import reason_of
+from amplitude_assets.automation.runs import reason_of, reason_of_run
 from amplitude_assets.config import Settings
 
 _TIMEOUT_SECONDS = 10
@@ -54,7 +54,7 @@ def failed_run_alert(settings: Settings) -> SensorDefinition:
         checks = [check for check in _evaluations(context.instance, run) if not check.passed]
         reasons = [_in_words(check) for check in checks]
         reasons += [reason_of(event) for event in context.get_step_failure_events()]
-        reasons = reasons or [context.failure_event.message or "its log says why"]
+        reasons = reasons or [reason_of_run(context.failure_event)]
         post(settings, _message(settings, run, "failed", reasons))
         return None
 

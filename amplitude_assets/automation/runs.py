@@ -1,6 +1,7 @@
 """What the instance knows of runs and materialisations, as the sensors ask for it."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from dagster import (
     AssetKey,
@@ -15,6 +16,9 @@ from dagster import (
 
 from amplitude_assets.automation.jobs import HOURLY_ASSETS, HOURS_JOB, MAIN_JOB, MODELS_JOB
 from amplitude_assets.automation.models_follow import FollowMemory
+
+if TYPE_CHECKING:
+    from dagster_shared.error import SerializableErrorInfo
 
 STAGES = tuple(AssetKey.from_user_string(key) for key in HOURLY_ASSETS)
 RAW_EVENTS = STAGES[-1]
@@ -96,9 +100,19 @@ def reason_of(event: DagsterEvent) -> str:
     failure = event.step_failure_data
     if failure.user_failure_data is not None and failure.user_failure_data.description:
         return f"{step}: {failure.user_failure_data.description}"
-    error = failure.error
-    if error is not None and error.cause is not None:
-        error = error.cause  # Dagster's own error is around the one that the step raised
-    said = error.message.strip() if error else "failed"
+    return f"{step}: {_said(failure.error) or 'failed'}"
+
+
+def reason_of_run(event: DagsterEvent) -> str:
+    """Return why a run failed apart from its steps, such as by a resource that cannot start."""
+    return f"the run failed: {_said(event.job_failure_data.error) or event.message}"
+
+
+def _said(error: "SerializableErrorInfo | None") -> str:
+    """Return what an exception says; empty when there is none."""
+    if error is None:
+        return ""
+    # Dagster's own error is around the one that was raised.
+    said = (error.cause or error).message.strip()
     # Our errors are written for people, who need not know what class they are.
-    return f"{step}: {said.partition(': ')[2] if said.startswith('amplitude_assets.') else said}"
+    return said.partition(": ")[2] if said.startswith("amplitude_assets.") else said

@@ -45,6 +45,7 @@ from amplitude_assets.hours import (
     last_exportable_hour,
     partition_of_hour,
 )
+from amplitude_assets.processes import end_runs_of_the_gone
 
 _EVERY_SECONDS = 60
 _STATES = {
@@ -93,6 +94,8 @@ def new_hours_sensor(
         if newest < start:
             return SensorResult(skip_reason="No hour since AMPLITUDE_START_HOUR is exportable yet.")
         instance = context.instance
+        # A command that was killed would keep its place in the pools from all who come after.
+        end_runs_of_the_gone(instance, settings.dagster_home_path)
         window = HourRange(max(start, newest + HOUR - lookback), newest)
         states = _states(instance, partitions, window)
         if HourState.DONE not in states.values() and start < window.first:

@@ -21,6 +21,7 @@ from amplitude_assets.export.archive import hours_in
 from amplitude_assets.export.errors import ArchiveError, ExportError, UnavailableError
 from amplitude_assets.export.fetching import Fetching
 from amplitude_assets.export.files import PartFile
+from amplitude_assets.export.stopping import Stop
 from amplitude_assets.hours import HourRange, api_parameter, format_hour
 
 _CHUNK_BYTES = 1024 * 1024
@@ -102,7 +103,6 @@ class ExportClient:
         self._clock = clock
         self._pause = pause
         self._under_way = threading.BoundedSemaphore(max_concurrent)
-        self._thread = threading.local()
 
     def __repr__(self) -> str:
         """Show where it asks, and never the keys."""
@@ -115,7 +115,7 @@ class ExportClient:
         than the Export API's own 200 or 404.
         """
         try:
-            with self._under_way, self._get(hours) as response:
+            with self._under_way, self._get(hours, Stop()) as response:
                 self._judge(hours, response)
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             raise connection_error(hours, self._origin, error) from error
@@ -127,7 +127,7 @@ class ExportClient:
 
         Raises ExportError of the kind that says what failed, and DiskError.
         """
-        return self._fetch(hours, folder, self._retry.attempts, threading.Event())
+        return self._fetch(hours, folder, self._retry.attempts, Stop())
 
     def fetch_all(
         self,
@@ -143,7 +143,7 @@ class ExportClient:
         `on_delivery` raises; deliveries so far stay.
         """
 
-        def ask(hours: HourRange, attempts: int, stop: threading.Event) -> Delivery:
+        def ask(hours: HourRange, attempts: int, stop: Stop) -> Delivery:
             return self._fetch(hours, folder, attempts, stop)
 
         fetching = Fetching(
@@ -151,9 +151,7 @@ class ExportClient:
         )
         return fetching.run(ranges)
 
-    def _fetch(
-        self, hours: HourRange, folder: Path, attempts: int, stop: threading.Event
-    ) -> Delivery:
+    def _fetch(self, hours: HourRange, folder: Path, attempts: int, stop: Stop) -> Delivery:
         def sleep(seconds: float) -> None:
             self._pause(stop, seconds)
 
@@ -180,14 +178,14 @@ class ExportClient:
         asked = failure.retry_after if isinstance(failure, RetryableError) else 0.0
         return min(asked, limits.retry_after_cap_seconds) + backoff(state)
 
-    def _ask(self, hours: HourRange, folder: Path, attempt: int, stop: threading.Event) -> Delivery:
+    def _ask(self, hours: HourRange, folder: Path, attempt: int, stop: Stop) -> Delivery:
         """Send one request and take its answer. Raises RetryableError when another may help."""
         with self._under_way:
             if stop.is_set():
                 raise UnavailableError(hours, "was not asked for, because the run is stopping")
             sent_at = self._clock()
             try:
-                with self._get(hours) as response:
+                with self._get(hours, stop) as response:
                     self._judge(hours, response)
                     if response.status_code == 404:
                         return Delivery(hours, None, 0, None, sent_at, attempt)
@@ -195,12 +193,8 @@ class ExportClient:
             except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
                 raise RetryableError(connection_error(hours, self._origin, error)) from error
 
-    def _get(self, hours: HourRange) -> requests.Response:
-        # A session is not promised to be safe to share between threads.
-        if not hasattr(self._thread, "session"):
-            self._thread.session = requests.Session()
-        session: requests.Session = self._thread.session
-        return session.get(
+    def _get(self, hours: HourRange, stop: Stop) -> requests.Response:
+        return stop.session().get(
             f"{self._origin}/api/2/export",
             params={"start": api_parameter(hours.first), "end": api_parameter(hours.last)},
             auth=self._auth,
@@ -222,7 +216,7 @@ class ExportClient:
         folder: Path,
         sent_at: datetime,
         attempt: int,
-        stop: threading.Event,
+        stop: Stop,
     ) -> Delivery:
         """Bring a body to disk, and give it its name once it is known to be whole."""
         with PartFile(folder) as part:
@@ -239,7 +233,7 @@ class ExportClient:
         hours: HourRange,
         response: requests.Response,
         part: PartFile,
-        stop: threading.Event,
+        stop: Stop,
     ) -> None:
         """Bring a body to the part file. Raises RetryableError when it is no zip, or too slow.
 

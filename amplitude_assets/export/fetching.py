@@ -1,6 +1,5 @@
 """Many ranges asked for, a few at a time: which to halve, and when to stop asking."""
 
-import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -17,6 +16,7 @@ from amplitude_assets.export.errors import (
     UnavailableError,
     UnreachableError,
 )
+from amplitude_assets.export.stopping import Stop
 from amplitude_assets.hours import HourRange
 
 Answer = TypeVar("Answer")
@@ -42,7 +42,7 @@ class Fetching(Generic[Answer]):
 
     def __init__(
         self,
-        ask: Callable[[HourRange, int, threading.Event], Answer],
+        ask: Callable[[HourRange, int, Stop], Answer],
         on_answer: Callable[[Answer], None],
         *,
         workers: int,
@@ -55,7 +55,7 @@ class Fetching(Generic[Answer]):
         self._attempts = attempts
         self._waiting: deque[_Task] = deque()
         self._errors: list[ExportError] = []
-        self._stop = threading.Event()
+        self._stop = Stop()
         self._reason_to_stop: ExportError | None = None
         self._failures_in_a_row = 0
 

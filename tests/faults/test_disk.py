@@ -5,9 +5,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from dagster import ResourceDefinition
 
 from amplitude_assets.emulator import Emulator, World, WorldSettings, serve
 from amplitude_assets.hours import HOUR, HourRange
+from amplitude_assets.lake.store import Lake
 from amplitude_assets.main_run import MainRunOutcome
 from tests.faults.child import start
 from tests.faults.mounts import fill, have_own_mounts, make_read_only, mount_disk
@@ -67,6 +69,19 @@ def write(report: Path, refused: MainRunOutcome, is_intact: bool, went_on: bool)
             }
         )
     )
+
+
+def test_a_part_that_cannot_start_is_told_with_its_cause(
+    emulator: Emulator, tmp_path: Path
+) -> None:
+    outcome = Place(tmp_path, emulator.base_url).run(
+        lake=ResourceDefinition(lambda _: Lake("file:///dev/null/lake"))
+    )
+    assert outcome.missing == [HOURS]
+    (said,) = outcome.reasons
+    assert said.startswith("the run failed: ")
+    assert "/dev/null/lake" in said
+    assert "LakeError" not in said
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
