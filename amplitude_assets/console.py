@@ -5,23 +5,21 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Mapping
+from contextlib import redirect_stdout
 from datetime import datetime
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as Bars
 from rich.table import Table
 
 from amplitude_assets.config import Settings, SettingsError
 from amplitude_assets.export.errors import CredentialsError, ExportError
 from amplitude_assets.hours import HourRange, contiguous_ranges, format_hour
 from amplitude_assets.instance import open_instance
-from amplitude_assets.progress import Progress, ProgressSink
+from amplitude_assets.progress_display import progress_display
 from amplitude_assets.resources import emulated_world, open_export_client, open_warehouse
 from amplitude_assets.summary import Summary, summarise
 
@@ -39,7 +37,10 @@ def run_on_terminal(settings: Settings, hours: HourRange) -> int:
     open_warehouse(settings)  # refuses settings that cannot be used; it connects later
     _refuse_wrong_keys(settings, hours)
     began = time.monotonic()
-    with open_instance(settings) as instance, _progress_display(console) as progress:
+    with (
+        open_instance(settings) as instance,
+        progress_display(console) as progress,
+    ):
         console.print(f"{_source(settings)}: {hours}, {len(hours):,} hours", soft_wrap=True)
         # Dagster and dbt take seconds to import: after the checks at the door.
         from amplitude_assets.main_run import run_main_job
@@ -89,7 +90,7 @@ def backfill_on_terminal(settings: Settings, hours: HourRange, *, again: bool) -
         return 0
     backfill = dagster.launch(wanted, title=f"{hours}, {len(wanted):,} hours")
     console.print(f"{hours}: {len(wanted):,} hours, {dagster.link_to(backfill)}")
-    with _progress_display(console) as progress:
+    with progress_display(console) as progress:
         ended = follow(dagster, backfill, progress)
     console.print(f"{ended.done:,} of {len(wanted):,} hours, {ended.status}")
     if not ended.succeeded:
@@ -147,30 +148,6 @@ def _refuse_wrong_keys(settings: Settings, hours: HourRange) -> None:
             raise SettingsError(error.message) from None
         except ExportError:
             return
-
-
-@contextmanager
-def _progress_display(console: Console) -> Iterator[ProgressSink]:
-    """Show steps as bars on a terminal; elsewhere, one plain line for each step that is done."""
-    if not console.is_terminal:
-        yield lambda step: _print_done(console, step)
-        return
-    columns = (TextColumn("{task.description:<20}"), BarColumn(), TextColumn("{task.fields[told]}"))
-    tasks: dict[str, TaskID] = {}
-    with Bars(*columns, TimeElapsedColumn(), console=console) as bars:
-
-        def show(step: Progress) -> None:
-            if step.step not in tasks:
-                tasks[step.step] = bars.add_task(step.step, told="")
-            told = str(step).partition(": ")[2]
-            bars.update(tasks[step.step], total=step.total, completed=step.done, told=told)
-
-        yield show
-
-
-def _print_done(console: Console, step: Progress) -> None:
-    if step.done >= step.total:
-        console.print(str(step), highlight=False, soft_wrap=True)
 
 
 def _print_summary(console: Console, settings: Settings, summary: Summary) -> None:

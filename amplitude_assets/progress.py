@@ -29,17 +29,34 @@ class Progress:
         """Write it as one line for people."""
         text = f"{self.step}: {self.done:,} of {self.total:,} {self.parts}"
         if self.amount and self.seconds > 0:
-            text += f", {self.amount:,} {self.units} ({self.amount / self.seconds:,.0f} a second)"
+            text += f", {self._written(self.amount)} ({self._rate(self.amount / self.seconds)}/s)"
         if self.seconds_left is not None:
-            text += f", about {timedelta(seconds=round(self.seconds_left))} left"
+            text += f", {timedelta(seconds=round(self.seconds_left))} left"
         return text
+
+    def _written(self, amount: int) -> str:
+        if not self.units.startswith("bytes"):
+            return f"{amount:,} {self.units}"
+        return _bytes(amount) + self.units.removeprefix("bytes")
+
+    def _rate(self, amount: float) -> str:
+        return _bytes(amount) if self.units.startswith("bytes") else f"{amount:,.0f}"
+
+
+def _bytes(amount: float) -> str:
+    """Write a number of bytes short, so that a step fits on a line of a terminal."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 1000:
+            return f"{amount:,.1f} {unit}" if unit != "B" else f"{amount:,.0f} B"
+        amount /= 1000
+    return f"{amount:,.1f} TB"
 
 
 ProgressSink = Callable[[Progress], None]
 
 
 class StepProgress:
-    """Counts what a step has done, and tells a sink: every few seconds, and at the end."""
+    """Counts what a step has done, and tells a sink at once, every few seconds, and at the end."""
 
     def __init__(
         self,
@@ -61,6 +78,8 @@ class StepProgress:
         self._began = self._told = time.monotonic()
         self._done = 0
         self._amount = 0
+        if total:
+            self._tell()
 
     def add(self, done: int, amount: int = 0) -> None:
         """Count parts that are done, and what they held."""
@@ -69,7 +88,10 @@ class StepProgress:
         now = time.monotonic()
         if self._done < self._total and now - self._told < self._every_seconds:
             return
-        self._told = now
+        self._tell()
+
+    def _tell(self) -> None:
+        self._told = time.monotonic()
         self._sink(
             Progress(
                 self._step,
@@ -78,6 +100,6 @@ class StepProgress:
                 self._parts,
                 self._amount,
                 self._units,
-                now - self._began,
+                self._told - self._began,
             )
         )

@@ -14,6 +14,8 @@ from dagster import AssetExecutionContext, AssetKey, MetadataValue, Output
 from dagster_dbt.core.dbt_cli_invocation import DbtCliInvocation
 from dagster_dbt.core.dbt_event_iterator import DbtEventIterator
 
+from amplitude_assets.progress import ProgressSink, StepProgress
+
 _LINEAGE = "dagster/column_lineage"
 _SCHEMA = "dagster/column_schema"
 _VERSION = "dbt_project_version"
@@ -32,18 +34,24 @@ def with_column_lineage(
     invocation: DbtCliInvocation,
     events: Iterator[Any],
     version: str,
+    progress: ProgressSink,
 ) -> Iterator[Any]:
     """Yield the events of a dbt run, those of models with their column lineage.
 
-    On DuckDB, working it out waits for dbt to end, since dbt holds the file.
+    On DuckDB, working it out waits for dbt to end, since dbt holds the file. It is told as a step
+    of its own.
     """
-    known = _known_lineage(context, version)
+    known, models = _known_lineage(context, version), len(context.selected_asset_keys)
     if known is None:
         events = DbtEventIterator(events, invocation).fetch_column_metadata()
+    told: StepProgress | None = None
     for event in events:
         if not isinstance(event, Output):
             yield event
             continue
+        if known is None:
+            told = told or StepProgress(progress, "column lineage", models, parts="models")
+            told.add(1)
         lineage = (known or {}).get(context.asset_key_for_output(event.output_name), {})
         metadata: dict[str, Any] = {**event.metadata, **lineage, _VERSION: version}
         # The schema of the asset's definition has the columns' descriptions too.

@@ -82,7 +82,7 @@ def dbt_models_asset(settings: Settings) -> AssetsDefinition:
             target = dbt_targets(settings) / context.run.run_id
             invocation = dbt.cli(build, context=context, target_path=target)
             events = _counted(invocation.stream(), told)
-            yield from with_column_lineage(context, invocation, events, version)
+            yield from with_column_lineage(context, invocation, events, version, progress)
         tell_hour_figures(context, warehouse, settings.project_id)
 
     return dbt_models

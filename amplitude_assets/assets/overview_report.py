@@ -15,6 +15,7 @@ from dagster import (
 from amplitude_assets.assets.about import OWNERS, tags
 from amplitude_assets.config import Settings
 from amplitude_assets.instance import WAREHOUSE_POOL
+from amplitude_assets.progress import ProgressSink, StepProgress
 from amplitude_assets.warehouse.base import Warehouse
 
 READ_MODELS = (
@@ -48,6 +49,7 @@ def overview_report_asset() -> AssetsDefinition:
         context: AssetExecutionContext,
         settings: ResourceParam[Settings],
         warehouse: ResourceParam[Warehouse],
+        progress: ResourceParam[ProgressSink],
     ) -> MaterializeResult[None]:
         """One HTML page: people, coming back, behaviour, revenue, and the pipeline itself.
 
@@ -55,6 +57,7 @@ def overview_report_asset() -> AssetsDefinition:
         it again makes it anew from gold.
         It lands at `DATA_DIR/reports/overview.html`, and opens anywhere, without a network.
         """
+        told = StepProgress(progress, "overview_report", 1, parts="page")
         # The charts take a second to import.
         from amplitude_assets.report.page import write_page
         from amplitude_assets.report.preview import preview_data_uri
@@ -64,6 +67,7 @@ def overview_report_asset() -> AssetsDefinition:
             warehouse.query, settings.project_id, ZoneInfo(settings.project_timezone)
         )
         size = write_page(overview, settings.report_path)
+        told.add(1)
         context.log.info("wrote %s, %s bytes", settings.report_path, f"{size:,}")
         main = overview.main_day
         return MaterializeResult(

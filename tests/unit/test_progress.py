@@ -1,0 +1,61 @@
+"""Progress: what a step says of itself, and how it looks on a terminal and in a pipe."""
+
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from amplitude_assets.progress import Progress, StepProgress
+from amplitude_assets.progress_display import progress_display
+
+HALF = Progress("bronze/raw_events", 36, 72, "hours", 90_914, "lines", 20.0)
+
+
+def shown(width: int, *, terminal: bool) -> str:
+    """Return what a console of this width holds in the end."""
+    out = StringIO()
+    with progress_display(Console(file=out, width=width, force_terminal=terminal)) as sink:
+        sink(HALF)
+    return out.getvalue()
+
+
+def test_it_says_hours_events_rate_and_the_time_left() -> None:
+    assert str(HALF) == "bronze/raw_events: 36 of 72 hours, 90,914 lines (4,546/s), 0:00:20 left"
+
+
+@pytest.mark.parametrize(
+    ("amount", "words"),
+    [(999, "999 B sent (100 B/s)"), (26_773_994, "26.8 MB sent (2.7 MB/s)")],
+)
+def test_bytes_are_written_short(amount: int, words: str) -> None:
+    assert words in str(Progress("s3_event_objects", 1, 2, "hours", amount, "bytes sent", 10.0))
+
+
+def test_there_is_no_time_left_before_a_pace_nor_at_the_end() -> None:
+    for done in (0, 72):
+        assert "left" not in str(Progress("dbt", done, 72, "models", 0, "", 10.0))
+
+
+def test_a_step_is_told_at_its_start_and_its_end_and_not_for_each_part() -> None:
+    told: list[int] = []
+    step = StepProgress(lambda at: told.append(at.done), "dbt", 40, every_seconds=3600)
+    for _ in range(40):
+        step.add(1)
+    assert told == [0, 40]
+
+
+def test_a_step_without_parts_is_not_told() -> None:
+    told: list[Progress] = []
+    StepProgress(told.append, "raw_export_zip", 0)
+    assert told == []
+
+
+@pytest.mark.parametrize("width", [80, 140])
+def test_a_terminal_has_room_for_all_that_a_step_says(width: int) -> None:
+    screen = shown(width, terminal=True)
+    assert "36 of 72 hours, 90,914 lines (4,546/s), 0:00:20 left" in screen
+    assert "…" not in screen
+
+
+def test_a_pipe_gets_nothing() -> None:
+    assert shown(80, terminal=False) == ""
