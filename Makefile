@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Tests wait for servers about as long as they compute.
 TEST_WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
 
-.PHONY: demo test fuzz dev lint bench
+.PHONY: demo test fuzz dev docs lint bench
 
 demo: .venv/runtime
 	$(BIN)/amplitude-assets run --last 72
@@ -18,6 +18,10 @@ fuzz: .venv/development
 
 dev: .venv/runtime
 	$(BIN)/amplitude-assets dev
+
+# The model reference: every table and column of the warehouse, on one page to open.
+docs: .venv/runtime
+	$(BIN)/amplitude-assets docs
 
 lint: .venv/development
 	$(BIN)/ruff format --check .

@@ -157,6 +157,15 @@ def dev(host: str, port: int) -> None:
 
 
 @cli.command()
+def docs() -> None:
+    """Write the model reference: every table and column, on one page to open."""
+    settings = load_settings()
+    from amplitude_assets.console import write_docs
+
+    write_docs(settings)
+
+
+@cli.command()
 @hour_options
 @click.option("--again", is_flag=True, help="Also the hours that are in bronze already.")
 def backfill(count: int | None, first: datetime | None, last: datetime | None, again: bool) -> None:

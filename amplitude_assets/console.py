@@ -20,7 +20,12 @@ from amplitude_assets.export.errors import CredentialsError, ExportError
 from amplitude_assets.hours import HourRange, contiguous_ranges, format_hour
 from amplitude_assets.instance import open_instance
 from amplitude_assets.progress_display import progress_display
-from amplitude_assets.resources import emulated_world, open_export_client, open_warehouse
+from amplitude_assets.resources import (
+    dbt_resource,
+    emulated_world,
+    open_export_client,
+    open_warehouse,
+)
 from amplitude_assets.summary import Summary, summarise
 
 if TYPE_CHECKING:
@@ -96,6 +101,18 @@ def backfill_on_terminal(settings: Settings, hours: HourRange, *, again: bool) -
     if not ended.succeeded:
         console.print(ended.error or "Ask for the same hours again to load those that are missing.")
     return 0 if ended.succeeded else 1
+
+
+def write_docs(settings: Settings) -> None:
+    """Write the model reference and print where it is."""
+    console = Console(file=sys.stdout, soft_wrap=True, highlight=False)
+    warehouse = open_warehouse(settings)
+    with progress_display(console):
+        from amplitude_assets.model_reference import write_model_reference
+
+        with redirect_stdout(StringIO()):
+            page = write_model_reference(settings, warehouse, dbt_resource(settings))
+    console.print(page.as_uri())
 
 
 def serve_emulator(settings: Settings, host: str, port: int) -> None:

@@ -3,16 +3,16 @@
 import shutil
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from dagster import OpExecutionContext, ResourceParam, job, op
 from dagster_dbt import DbtCliResource
 
 from amplitude_assets.assets.dbt import dbt_targets
-from amplitude_assets.config import Settings, dbt_environment
+from amplitude_assets.config import Settings
 from amplitude_assets.export.landing import Landing
 from amplitude_assets.instance import WAREHOUSE_POOL
 from amplitude_assets.lake.store import Lake
+from amplitude_assets.model_reference import write_model_reference
 from amplitude_assets.warehouse.base import Warehouse
 
 # A run that is under way may need what is younger, whatever the settings say.
@@ -76,10 +76,8 @@ def write_dbt_docs(
     dbt: DbtCliResource,
 ) -> None:
     """Write the models' documentation as one page, `DATA_DIR/dbt-docs/static_index.html`."""
-    folder: Path = settings.data_path / "dbt-docs"
-    with warehouse.exclusive(), dbt_environment(settings):
-        dbt.cli(["docs", "generate", "--static"], target_path=folder).wait()
-    context.log.info(f"Open {folder / 'static_index.html'}")
+    page = write_model_reference(settings, warehouse, dbt)
+    context.log.info(f"Open {page}")
 
 
 def _keep_after(settings: Settings, now: datetime) -> datetime:

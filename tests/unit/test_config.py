@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from amplitude_assets.config import Settings, SettingsError, dbt_environment, load_settings
+from amplitude_assets.config import SettingsError, dbt_environment, load_settings
 from amplitude_assets.emulator import PROJECT_ID
 from amplitude_assets.hours import format_hour
 
@@ -109,9 +109,3 @@ def test_dbt_sees_the_settings_and_the_next_reader_does_not(
         assert os.environ["DUCKDB_PATH"] == str(tmp_path / "data" / "warehouse.duckdb")
         assert (os.environ["WEEK_START"], os.environ["PROJECT_TIMEZONE"]) == ("sunday", "UTC")
     assert dict(os.environ) == before
-
-
-def test_every_setting_is_in_the_example() -> None:
-    example = (Path(__file__).parents[2] / ".env.example").read_text()
-    documented = {line.lstrip("# ").split("=")[0] for line in example.splitlines() if "=" in line}
-    assert {name.upper() for name in Settings.model_fields} <= documented
