@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 import pytest
+import yaml
 
 from amplitude_assets.cli import cli
 from amplitude_assets.config import Settings
@@ -25,7 +26,7 @@ from tests.support.documents import (
 )
 
 # Beside ours: what a machine with an AWS account, Snowflake's own client or git would have.
-_FOREIGN_PROGRAMS = {"aws", "cp", "git", "terraform", "uv", "cd", "curl", "docker", "xdg-open"}
+_FOREIGN_PROGRAMS = {"aws", "cp", "git", "terraform", "uv", "cd", "pip", "pre-commit"}
 # Settings of Dagster's own.
 _FOREIGN_NAMES = {"DAGSTER_EVENT_BATCH_SIZE"}
 # What runs make, and folders of a lake or of the user's.
@@ -56,11 +57,11 @@ def _accept(words: list[str], line: str) -> None:
     elif program == "make":
         targets = set(re.findall(r"^([\w./]+):(?!=)", (ROOT / "Makefile").read_text(), re.M))
         assert set(arguments) <= targets, line
-    elif Path(program).name in ("python", "pytest", "pre-commit"):
+    elif Path(program).name in ("python", "pytest"):
         assert program.startswith(".venv/bin/"), f"not on everybody's PATH: {line}"
         _accept_python(arguments, line)
     else:
-        assert program in _FOREIGN_PROGRAMS, line
+        assert Path(program).name in _FOREIGN_PROGRAMS, line
 
 
 def _accept_python(arguments: list[str], line: str) -> None:
@@ -110,9 +111,9 @@ def test_every_file_is_there(document: Path) -> None:
 def _paths(document: Path) -> Iterator[str]:
     """Yield the spans that name a file or folder of the repository."""
     for span in spans(document):
-        is_path = re.fullmatch(r"[\w.][\w./-]*(/|\.\w{2,4})", span) or (
-            "/" in span and (ROOT / span.split("/")[0]).is_dir()
-        )
+        is_path = re.fullmatch(
+            r"[\w.][\w./-]*(/|\.(py|md|ya?ml|toml|csv|sql|lock|html))", span
+        ) or ("/" in span and (ROOT / span.split("/")[0]).is_dir())
         is_table = re.match(r"(bronze|silver|gold)[./]", span)
         if is_path and not is_table and not _MADE.match(span):
             yield span
@@ -149,3 +150,13 @@ def test_every_command_is_in_the_readme() -> None:
     named = set(re.findall(r"amplitude-assets ([a-z]+)", (ROOT / "README.md").read_text()))
     # Only a deployment calls `instance`.
     assert set(cli.commands) - {"instance"} <= named
+
+
+def test_the_hooks_are_the_linters_of_make_lint() -> None:
+    """Each hook calls a tool that `make lint` calls, from the same environment."""
+    config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())
+    hooks = [hook["entry"].split()[0] for repo in config["repos"] for hook in repo["hooks"]]
+    recipe = (ROOT / "Makefile").read_text().partition("\nlint:")[2].partition("\n\n")[0]
+    tools = re.findall(r"\$\(BIN\)/(\S+)", recipe)
+    assert [hook.removeprefix(".venv/bin/") for hook in hooks] == tools
+    assert {repo["repo"] for repo in config["repos"]} == {"local"}
