@@ -147,9 +147,8 @@ def serve_emulator(settings: Settings, host: str, port: int) -> None:
 def start_dagster(settings: Settings, host: str, port: int) -> int:
     """Run Dagster's UI and daemon until interrupted; return the exit status."""
     command = [str(Path(sys.executable).parent / "dg"), "dev", "--host", host, "--port", str(port)]
-    # Notes to developers, of libraries and of dg, would bury where the UI is.
+    # Notes of libraries to their users' developers would bury where the UI is.
     os.environ.setdefault("PYTHONWARNINGS", "ignore")
-    os.environ.setdefault("VIRTUAL_ENV", sys.prefix)
     print(  # noqa: T201 - before the processes write their logs
         f"Dagster's UI will be at http://{host}:{port} in some seconds. Ctrl+C stops it.",
         flush=True,
