@@ -284,6 +284,10 @@ def dbt_environment(settings: Settings) -> Iterator[None]:
         "PROJECT_TIMEZONE": settings.project_timezone,
         "WEEK_START": settings.week_start,
     }
+    if settings.snowflake_private_key_path is not None:
+        # dbt runs in the folder of its project, so a path has to be whole.
+        key = settings.snowflake_private_key_path.expanduser().resolve()
+        shared["SNOWFLAKE_PRIVATE_KEY_PATH"] = str(key)
     before = {name: os.environ.get(name) for name in shared}
     os.environ.update(shared)
     try:

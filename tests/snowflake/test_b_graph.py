@@ -4,6 +4,7 @@ One run of the main job, from the emulator to gold in Snowflake, as `amplitude-a
 """
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,9 @@ def test_the_main_job_loads_and_builds(
     empty_account: SnowflakeUnderTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("EMULATOR_EVENTS_PER_HOUR", "100")
+    key = empty_account.environment.get("SNOWFLAKE_PRIVATE_KEY_PATH")
+    if key is not None:  # relative, as the documentation writes it
+        monkeypatch.setenv("SNOWFLAKE_PRIVATE_KEY_PATH", os.path.relpath(key))
     settings = load_settings()
     with open_instance(settings) as instance:
         outcome = run_main_job(settings, instance, HOURS, lambda _: None)

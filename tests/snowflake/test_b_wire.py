@@ -6,6 +6,9 @@
 
 import json
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -15,9 +18,9 @@ from amplitude_assets.hours import HOUR, HourRange, parse_hour
 from amplitude_assets.lake.manifest import Manifest
 from amplitude_assets.lake.store import Lake
 from amplitude_assets.snowflake_access import snowflake_connections
-from amplitude_assets.warehouse import snowflake
 from amplitude_assets.warehouse.base import WarehouseError
 from amplitude_assets.warehouse.snowflake import SnowflakeWarehouse
+from tests.support.fakesnow_server import Fault
 from tests.support.lake import FETCHED_AT, PROJECT, manifest_of, publish
 from tests.support.snowflake import SnowflakeUnderTest
 
@@ -141,25 +144,63 @@ def test_one_bad_hour_does_not_take_the_others_with_it(
     assert len(rows(warehouse)) == 1
 
 
-def test_a_load_that_breaks_off_leaves_bronze_as_it_was(
-    lake: Lake,
-    warehouse: SnowflakeWarehouse,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+def test_a_load_that_fails_at_any_statement_leaves_bronze_before_or_after_it(
+    fake_account: SnowflakeUnderTest, tmp_path: Path
 ) -> None:
-    warehouse.load(lake, [publish(lake, FIRST, [[b"{}"]], tmp_path)], "load-1")
-    before = everything(warehouse)
-    original = snowflake.statements_of
+    """Two hours are replaced to and fro; the first time the first statement fails, and so on.
 
-    def with_a_fault(script: str) -> list[str]:
-        # After the hour was deleted and its events are in.
-        return ["select no_such_column"] if script == "insert_ledger" else original(script)
+    Those of the transaction fail once more, when they were run and the answer was lost.
+    """
+    fake_account.empty()
+    double, lake, warehouse = fake_account.double, fake_account.lake, fake_account.warehouse()
+    assert double is not None
+    versions = [_two_hours(lake, tmp_path, line) for line in (b'{"v": 1}', b'{"v": 2}')]
 
-    with monkeypatch.context() as patched:
-        patched.setattr(snowflake, "statements_of", with_a_fault)
-        with pytest.raises(WarehouseError, match="Snowflake"):
-            warehouse.load(lake, [publish(lake, FIRST, [[b'{"a": 1}']], tmp_path)], "load-2")
-    assert everything(warehouse) == before
+    def load(version: int, fault: Fault | None = None) -> list[datetime]:
+        double.snowflake.fault = fault
+        try:
+            return warehouse.load(lake, versions[version], "load").replaced
+        finally:
+            double.snowflake.fault = None
+
+    with snowflake_connections(fake_account.settings)() as connection:
+
+        def held() -> list[tuple[object, ...]]:
+            lines = "select export_hour, source_object, to_json(event) from bronze.raw_events"
+            hours = "select export_hour, digest, status from bronze.export_hours"
+            cursor = connection.cursor()
+            return sorted(cursor.execute(f"{lines} union all {hours}").fetchall())
+
+        states = []
+        for version in (0, 1):
+            assert len(load(version)) == 2
+            states.append(held())
+        failed: list[str] = []
+        now = 1
+
+        def fail(after: int, *, runs: bool) -> bool:
+            """Load the other version with a fault, then again; say whether the fault came."""
+            nonlocal now
+            before, now, fault = states[now], 1 - now, Fault(after, runs)
+            with suppress(WarehouseError):
+                load(now, fault)
+            if fault.statement is None:
+                return False
+            failed.append(fault.statement.lower())
+            found = held()
+            lost_answer = runs and failed[-1] == "commit"
+            assert found == (states[now] if lost_answer else before), failed[-1]
+            assert len(load(now)) == (0 if lost_answer else 2)
+            assert held() == states[now]
+            return True
+
+        while fail(len(failed), runs=False):
+            pass
+        first, last = failed.index("begin"), failed.index("commit")
+        assert last - first > 6
+        assert any(statement.startswith("copy into") for statement in failed[:first])
+        for after in range(first, last + 1):
+            assert fail(after, runs=True)
 
 
 def test_merge_files_are_loaded_once(
@@ -184,39 +225,54 @@ def test_merge_files_are_loaded_once(
     assert found == [(7, 3, "2026-01-01 00:00:00.123", None)]
 
 
-def test_a_statement_says_which_run_asset_and_hours_it_is_of(
+def test_hundreds_of_hours_share_a_copy_and_a_tag(
     fake_account: SnowflakeUnderTest, tmp_path: Path
 ) -> None:
     fake_account.empty()
-    double = fake_account.double
+    double, lake = fake_account.double, fake_account.lake
     assert double is not None
-    manifests = _two_hours(fake_account.lake, tmp_path)
-    fake_account.warehouse(run_id="run-0123").load(fake_account.lake, manifests, "load-1")
+    hours = [
+        manifest_of(FIRST + n * HOUR, [[b'{"n": %d}' % n]], tmp_path / "files") for n in range(300)
+    ]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda file: lake.put_object(*file), [file for _, [file] in hours]))
+    manifests = [manifest for manifest, _ in hours]
+    warehouse = fake_account.warehouse(run_id="run-0123")
+    assert len(warehouse.load(lake, manifests, "load-1").replaced) == 300
+
+    (copy,) = [text for text in double.snowflake.statements if text.lower().startswith("copy")]
+    assert all(item.key in copy for manifest in manifests for item in manifest.objects)
+    assert warehouse.query("select count(*) from bronze.raw_events") == [(300,)]
     (statement,) = double.snowflake.account_statements
-    tag = json.loads(statement.partition("=")[2].strip().strip("'"))
-    assert tag == {
+    assert json.loads(statement.partition("=")[2].strip().strip("'")) == {
         "application": "amplitude-assets",
         "asset": "bronze/raw_events",
         "run_id": "run-0123",
         "load_id": "load-1",
         "project_id": PROJECT,
-        "hours": "2026-09-01T05 to 2026-09-01T06",
-        "hour_count": 2,
+        "hours": "2026-09-01T05 to 2026-09-13T16",
+        "hour_count": 300,
     }
 
 
-def test_hours_share_a_copy(fake_account: SnowflakeUnderTest, tmp_path: Path) -> None:
-    fake_account.empty()
-    double = fake_account.double
-    assert double is not None
-    manifests = _two_hours(fake_account.lake, tmp_path)
-    fake_account.warehouse().load(fake_account.lake, manifests, "load-1")
-    (copy,) = [text for text in double.snowflake.statements if text.lower().startswith("copy")]
-    assert all(item.key in copy for manifest in manifests for item in manifest.objects)
+def _two_hours(lake: Lake, folder: Path, line: bytes) -> Sequence[Manifest]:
+    return [publish(lake, FIRST + n * HOUR, [[line] * (n + 1)], folder) for n in range(2)]
 
 
-def _two_hours(lake: Lake, folder: Path) -> Sequence[Manifest]:
-    return [publish(lake, FIRST + n * HOUR, [[b"{}"]], folder) for n in range(2)]
+@pytest.mark.parametrize(
+    ("key", "signs_in"), [(True, "AuthByKeyPair"), (False, "AuthByWorkloadIdentity")]
+)
+def test_the_pipeline_signs_in_with_its_key_or_as_the_role_of_its_machine(
+    fake_account: SnowflakeUnderTest, monkeypatch: pytest.MonkeyPatch, key: bool, signs_in: str
+) -> None:
+    settings = fake_account.settings
+    if not key:
+        settings = settings.model_copy(update={"snowflake_private_key_path": None})
+        for name, value in fake_account.identity.items():
+            monkeypatch.setenv(name, value)
+    with snowflake_connections(settings)() as connection:
+        assert connection.cursor().execute("select 1").fetchall() == [(1,)]
+        assert type(connection.auth_class).__name__ == signs_in
 
 
 def test_a_connection_is_rolled_back_and_closed_when_its_block_fails(

@@ -14,6 +14,7 @@ It adds:
 - sums of exact numbers (it makes them floats), and times that are NULL (it sends 1970);
 - statements about accounts (roles, grants, warehouses, sessions) as no-ops, kept for tests;
 - text with a `$` in it, which fakesnow takes for a session variable;
+- a statement that fails where a test wants it to, run or not;
 - an SQL error where fakesnow fails inside, since the connector repeats an HTTP error for minutes.
 """
 
@@ -92,6 +93,7 @@ _FROM_STAGE = re.compile(
 )
 _LIST = re.compile(r"\s*(?:list|ls)\s+@(?P<stage>[\w.]+)/?(?P<path>\S*)\s*;?\s*$", re.IGNORECASE)
 _STAGED = "FS_STAGED_LINES"
+_INJECTED = ProgrammingError(msg="the test's own fault", errno=604, sqlstate="57014")
 # Functions of Snowflake on semi-structured values that fakesnow leaves as they are.
 _FUNCTIONS = (
     "is_object(v) as json_type(v) = 'OBJECT'",
@@ -113,6 +115,24 @@ _FLATTEN = Template(
 
 
 @dataclass
+class Fault:
+    """An error in place of the answer to one statement, `after` so many: it was run, or not."""
+
+    after: int
+    runs: bool
+    statement: str | None = None
+
+    def takes(self, statement: str) -> bool:
+        """Say whether this is the statement to fail, and count it if not."""
+        if self.statement is not None:
+            return False
+        self.after -= 1
+        if self.after < 0:
+            self.statement = statement
+        return self.after < 0
+
+
+@dataclass
 class FakeSnowflake:
     """A running server, and what passed through it that DuckDB has no place for."""
 
@@ -123,6 +143,7 @@ class FakeSnowflake:
     loaded: dict[str, set[tuple[str, str]]] = field(default_factory=lambda: defaultdict(set))
     account_objects: dict[str, dict[str, str]] = field(default_factory=dict)
     lasting: set[str] = field(default_factory=set)
+    fault: Fault | None = None
 
     def read(self, bucket: str, key: str) -> tuple[bytes, str]:
         """Return an object's bytes and its version. Raises the error that Snowflake would."""
@@ -187,11 +208,19 @@ def _executing(running: FakeSnowflake) -> Any:
     @wraps(original)
     def execute(cursor: Any, command: str, params: Any = None, *args: Any, **kwargs: Any) -> Any:
         running.statements.append(command)
+        fails = running.fault is not None and running.fault.takes(command)
+        if fails and running.fault and not running.fault.runs:
+            raise _INJECTED
         with _sql_errors():
             _add_functions(cursor)
             if copy := _COPY.match(command):
-                return original(cursor, _copy(running, cursor, copy))
-            return original(cursor, _rewritten(running, cursor, command), params, *args, **kwargs)
+                command, params = _copy(running, cursor, copy), None
+            else:
+                command = _rewritten(running, cursor, command)
+            answer = original(cursor, command, params, *args, **kwargs)
+        if fails:
+            raise _INJECTED
+        return answer
 
     return execute
 

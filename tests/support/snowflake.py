@@ -35,6 +35,12 @@ class SnowflakeUnderTest:
         """Return the lake that the stage is over."""
         return open_lake(self.settings, self.s3)
 
+    @property
+    def identity(self) -> dict[str, str]:
+        """Return what a machine of AWS has in its environment, to sign in to the fake one with."""
+        # The connector shows AWS's identity to Snowflake's hosts alone, and to those named here.
+        return {**ENVIRONMENT, "SNOWFLAKE_WIF_ALLOWED_HOST_SUFFIXES": "127.0.0.1"}
+
     def warehouse(self, run_id: str = "") -> SnowflakeWarehouse:
         """Return the warehouse, as the pipeline opens it."""
         return open_snowflake(self.settings, run_id)

@@ -104,8 +104,11 @@ def test_dbt_sees_the_settings_and_the_next_reader_does_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WEEK_START", "sunday")
+    monkeypatch.setenv("SNOWFLAKE_PRIVATE_KEY_PATH", "keys/pipeline.p8")
     before = dict(os.environ)
     with dbt_environment(load_settings()):
         assert os.environ["DUCKDB_PATH"] == str(tmp_path / "data" / "warehouse.duckdb")
         assert (os.environ["WEEK_START"], os.environ["PROJECT_TIMEZONE"]) == ("sunday", "UTC")
+        # dbt runs in another folder, where a path of the user's would lead elsewhere.
+        assert os.environ["SNOWFLAKE_PRIVATE_KEY_PATH"] == str(tmp_path / "keys" / "pipeline.p8")
     assert dict(os.environ) == before
