@@ -131,6 +131,12 @@ class Settings(BaseSettings):
             raise ValueError(f"{path.name} has the name of a schema; call the file something else")
         return path
 
+    @field_validator("snowflake_private_key_path")
+    @classmethod
+    def _is_whole(cls, path: Path | None) -> Path | None:
+        # dbt runs in the folder of its project, where a relative path would lead elsewhere.
+        return None if path is None else path.expanduser().resolve()
+
     @field_validator("project_timezone")
     @classmethod
     def _is_a_known_zone(cls, zone: str) -> str:
@@ -285,9 +291,7 @@ def dbt_environment(settings: Settings) -> Iterator[None]:
         "WEEK_START": settings.week_start,
     }
     if settings.snowflake_private_key_path is not None:
-        # dbt runs in the folder of its project, so a path has to be whole.
-        key = settings.snowflake_private_key_path.expanduser().resolve()
-        shared["SNOWFLAKE_PRIVATE_KEY_PATH"] = str(key)
+        shared["SNOWFLAKE_PRIVATE_KEY_PATH"] = str(settings.snowflake_private_key_path)
     before = {name: os.environ.get(name) for name in shared}
     os.environ.update(shared)
     try:

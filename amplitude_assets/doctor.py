@@ -18,15 +18,27 @@ from uuid import uuid4
 import click
 
 from amplitude_assets.config import Settings, SettingsError
-from amplitude_assets.export.errors import ExportError
+from amplitude_assets.export.errors import CredentialsError, ExportError, UnreachableError
 from amplitude_assets.hours import HourRange, last_exportable_hour
 from amplitude_assets.lake.manifest import LakeObject
 from amplitude_assets.lake.store import Lake, LakeError
 from amplitude_assets.resources import open_export_client, open_lake, open_warehouse
 from amplitude_assets.warehouse.base import Warehouse, WarehouseError
-from amplitude_assets.warehouse.snowflake import SnowflakeWarehouse
 
 _LOW_DISK_BYTES = 5 * 1024**3
+_SET_UP = "amplitude-assets bootstrap snowflake shows what has to be there; --apply makes it"
+_SNOWFLAKE_FIXES = {
+    "login": "look at the setting that is named; the account, the user and its key are made for "
+    "each other by amplitude-assets bootstrap snowflake --apply",
+    "role": _SET_UP,
+    "warehouse": f"write it as it is in Snowflake. {_SET_UP}",
+    "schemas": f"write SNOWFLAKE_DATABASE as it is in Snowflake. {_SET_UP}",
+    "stage": f"SNOWFLAKE_STAGE has to name a stage over LAKE_URL itself. {_SET_UP}",
+    "integration": _SET_UP,
+    "COPY": "the AWS role has to trust Snowflake and to read the bucket: run amplitude-assets "
+    "bootstrap aws --apply, then bootstrap snowflake --apply, and wait a minute: AWS takes one",
+}
+_SETTING_FIX = "change it in .env, or in the environment"
 _PROBE_LINES = b'{"doctor": true}\n'
 
 
@@ -58,13 +70,8 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield lake
         if settings.warehouse == "duckdb":
             yield _tried("warehouse", lambda: _try_duckdb(open_warehouse(settings)))
-            return
-        warehouse = _tried("warehouse", lambda: _try_snowflake(settings))
-        yield warehouse
-        if lake.state == warehouse.state == "ok":
-            yield _tried("COPY", lambda: probe.out_of_the_lake(_snowflake(settings)))
         else:
-            yield Finding("COPY", "not tried", "needs the lake and the warehouse")
+            yield from _try_snowflake(settings, probe if lake.state == "ok" else None)
 
 
 def print_findings(findings: Iterator[Finding], *, as_json: bool) -> int:
@@ -81,13 +88,15 @@ def print_findings(findings: Iterator[Finding], *, as_json: bool) -> int:
     return 0 if all(finding.state == "ok" for finding in seen) else 1
 
 
-def _tried(link: str, attempt: Callable[[], str]) -> Finding:
+def _tried(link: str, attempt: Callable[[], str], fix: str = "") -> Finding:
     try:
         return Finding(link, "ok", attempt())
     except _FailedError as failure:
         return Finding(link, "failed", failure.seen, failure.fix)
+    except WarehouseError as error:
+        return Finding(link, "failed", str(error), fix)
     except SettingsError as error:
-        return Finding(link, "failed", str(error), "change it in .env, or in the environment")
+        return Finding(link, "failed", str(error), _SETTING_FIX)
 
 
 def _try_folder(settings: Settings) -> str:
@@ -115,16 +124,25 @@ def _try_amplitude(settings: Settings) -> str:
         with open_export_client(settings) as client:
             client.check_keys(HourRange(hour, hour))
     except ExportError as error:
-        raise _FailedError(
-            error.message,
-            "the keys are in Amplitude under Settings, Projects, your project; a project in the EU "
-            "data center needs AMPLITUDE_REGION=eu",
-        ) from None
+        raise _FailedError(error.message, _amplitude_fix(settings, error)) from None
     if settings.uses_emulator:
         return "the emulator answers; for your own events set AMPLITUDE_API_KEY and its secret"
     if settings.amplitude_s3_export_url is not None:
         return f"{settings.export_origin} has files of project {settings.project_id}"
     return f"{settings.export_origin} takes the keys of project {settings.project_id}"
+
+
+def _amplitude_fix(settings: Settings, error: ExportError) -> str:
+    if settings.amplitude_s3_export_url is not None:
+        return "AMPLITUDE_S3_EXPORT_URL is the bucket and prefix that Amplitude's own export writes"
+    if isinstance(error, CredentialsError):
+        return (
+            "copy both keys from Amplitude: Settings, Projects, your project; a project in the EU "
+            "data center needs AMPLITUDE_REGION=eu, any other AMPLITUDE_REGION=us"
+        )
+    if isinstance(error, UnreachableError):
+        return "look at the network of this machine; leave AMPLITUDE_BASE_URL unset if unsure"
+    return "try again in some minutes; status.amplitude.com says whether Amplitude has a problem"
 
 
 def _try_duckdb(warehouse: Warehouse) -> str:
@@ -137,33 +155,36 @@ def _try_duckdb(warehouse: Warehouse) -> str:
     return f"DuckDB opens {warehouse.place}"
 
 
-def _snowflake(settings: Settings) -> SnowflakeWarehouse:
-    from amplitude_assets.snowflake_access import open_snowflake
+def _try_snowflake(settings: Settings, lake: "_Probe | None") -> Iterator[Finding]:
+    """Try every link to the tables; after one that fails, the rest is told as not tried."""
+    from amplitude_assets.snowflake_access import open_probe
 
-    return open_snowflake(settings)
-
-
-def _try_snowflake(settings: Settings) -> str:
-    warehouse = _snowflake(settings)
-    done: list[str] = []
     try:
-        done.extend(warehouse.probe())
-    except WarehouseError as error:
-        before = f"could {', '.join(done)}; then " if done else ""
-        raise _FailedError(
-            f"{before}{error}",
-            "amplitude-assets bootstrap snowflake shows what has to be there; --apply makes it",
-        ) from None
-    return f"{warehouse.place}: could {', '.join(done)}"
+        way = open_probe(settings)
+    except SettingsError as error:
+        yield Finding("settings", "failed", str(error), _SETTING_FIX)
+        return
+    with way:
+        links = [*way.links(), ("COPY", lambda: way.copy(lake.key if lake else ""))]
+        broken = ""
+        for link, attempt in links:
+            if not broken and link == "COPY" and lake is None:
+                broken = "lake"
+            if broken:
+                yield Finding(link, "not tried", f"needs the {broken}")
+                continue
+            finding = _tried(link, attempt, _SNOWFLAKE_FIXES[link])
+            broken = "" if finding.state == "ok" else link
+            yield finding
 
 
 class _Probe:
-    """One small object: put into the lake, read, listed, copied by Snowflake, and removed."""
+    """One small object: put into the lake, read, listed, left for Snowflake to copy, removed."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._data = gzip.compress(_PROBE_LINES, mtime=0)
-        self._key = f"doctor/{uuid4().hex}.json.gz"
+        self.key = f"doctor/{uuid4().hex}.json.gz"
         self._lake: Lake | None = None
 
     def __enter__(self) -> "_Probe":
@@ -172,48 +193,28 @@ class _Probe:
     def __exit__(self, *_: object) -> None:
         if self._lake is not None:
             try:
-                self._lake.delete(self._key)
+                self._lake.delete(self.key)
             except LakeError:
                 return  # told already, when the lake was tried
 
     def into_the_lake(self) -> str:
         """Put, get, list and delete; the object is put once more then, for Snowflake."""
+        from dagster_aws.s3 import S3Resource
+
         url = self._settings.resolved_lake_url
         try:
-            lake = self._opened()
+            lake = open_lake(self._settings, S3Resource(region_name=self._settings.aws_region))
             self._put(lake)
             self._lake = lake
-            if b"".join(lake.get_object(self._key)) != self._data:
+            if b"".join(lake.get_object(self.key)) != self._data:
                 raise _FailedError(f"{url} gives back other bytes than it got", "look at the store")
-            if self._key not in set(lake.list_keys("doctor/")):
+            if self.key not in set(lake.list_keys("doctor/")):
                 raise _FailedError(f"{url} does not list what is in it", "look at the store")
-            lake.delete(self._key)
+            lake.delete(self.key)
             self._put(lake)
         except LakeError as error:
             raise _FailedError(str(error), self._lake_fix()) from None
         return f"{url}: could put, get, list and delete"
-
-    def out_of_the_lake(self, warehouse: SnowflakeWarehouse) -> str:
-        try:
-            lines = warehouse.probe_copy(self._key)
-        except WarehouseError as error:
-            raise _FailedError(
-                str(error),
-                "the stage has to be over LAKE_URL itself, and the AWS role has to trust "
-                "Snowflake: amplitude-assets bootstrap snowflake --apply sees to both",
-            ) from None
-        if lines != 1:
-            raise _FailedError(f"Snowflake found {lines} lines in an object of one", "look at it")
-        return "Snowflake copied a line from the lake"
-
-    def _opened(self) -> Lake:
-        from botocore.exceptions import BotoCoreError
-        from dagster_aws.s3 import S3Resource
-
-        try:
-            return open_lake(self._settings, S3Resource(region_name=self._settings.aws_region))
-        except BotoCoreError as error:
-            raise LakeError(f"cannot use AWS: {error}") from None
 
     def _put(self, lake: Lake) -> None:
         with tempfile.TemporaryDirectory() as folder:
@@ -221,14 +222,15 @@ class _Probe:
             path.write_bytes(self._data)
             sha256 = hashlib.sha256(self._data).hexdigest()
             lake.put_object(
-                LakeObject(key=self._key, member="", bytes=len(self._data), lines=1, sha256=sha256),
+                LakeObject(key=self.key, member="", bytes=len(self._data), lines=1, sha256=sha256),
                 path,
             )
 
     def _lake_fix(self) -> str:
         if self._settings.resolved_lake_url.startswith("s3://"):
             return (
-                "the AWS identity of this machine needs the policy amplitude-assets-writer; "
-                "amplitude-assets bootstrap aws shows it, and makes the bucket with --apply"
+                "is LAKE_URL the bucket's name, and AWS_REGION its region? The identity of this "
+                "machine in AWS needs the policy amplitude-assets-writer: "
+                "amplitude-assets bootstrap aws --apply makes both, docs/aws.md attaches it"
             )
         return "set LAKE_URL to a folder of yours, or leave it out"

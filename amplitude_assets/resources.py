@@ -19,7 +19,7 @@ from amplitude_assets.export.client import ExportClient
 from amplitude_assets.export.landing import Landing
 from amplitude_assets.export.privacy import Forgotten, Privacy
 from amplitude_assets.lake.forgotten import forgotten_digests
-from amplitude_assets.lake.store import Lake, S3Access
+from amplitude_assets.lake.store import Lake, LakeError, S3Access
 from amplitude_assets.progress import Progress, ProgressSink
 from amplitude_assets.s3_export import S3Export
 
@@ -97,19 +97,24 @@ def _open_store(url: str, settings: Settings, s3: S3Resource) -> Lake:
     if not url.startswith("s3://"):
         return Lake(url)
     import boto3
+    from botocore.exceptions import BotoCoreError
 
-    client = s3.get_client()
+    try:
+        client = s3.get_client()
+        session = boto3.session.Session(
+            profile_name=s3.profile_name,
+            region_name=client.meta.region_name,
+            aws_access_key_id=s3.aws_access_key_id,
+            aws_secret_access_key=s3.aws_secret_access_key,
+            aws_session_token=s3.aws_session_token,
+        )
+    except BotoCoreError as error:
+        raise LakeError(f"cannot use AWS: {error}") from None
     endpoint = client.meta.endpoint_url
     return Lake(
         url,
         S3Access(
-            session=boto3.session.Session(
-                profile_name=s3.profile_name,
-                region_name=client.meta.region_name,
-                aws_access_key_id=s3.aws_access_key_id,
-                aws_secret_access_key=s3.aws_secret_access_key,
-                aws_session_token=s3.aws_session_token,
-            ),
+            session=session,
             endpoint_url=None if _is_of_aws(endpoint) else endpoint,
             encryption=settings.lake_encryption,
             kms_key_id=settings.lake_kms_key_id,

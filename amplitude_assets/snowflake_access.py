@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from amplitude_assets.config import Settings, SettingsError
 from amplitude_assets.warehouse.identifiers import identifier
 from amplitude_assets.warehouse.snowflake import SnowflakeWarehouse
+from amplitude_assets.warehouse.snowflake_probe import SnowflakeProbe
 
 if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection
@@ -51,6 +52,16 @@ def open_snowflake(settings: Settings, run_id: str = "") -> SnowflakeWarehouse:
         stage=stage_of(settings),
         place=f"{settings.snowflake_account}/{settings.snowflake_database}",
         run_id=run_id,
+    )
+
+
+def open_probe(settings: Settings) -> SnowflakeProbe:
+    """Return what tries the way to the tables link by link. Raises SettingsError as above."""
+    open_snowflake(settings)
+    return SnowflakeProbe(
+        snowflake_connections(settings),
+        stage=stage_of(settings),
+        lake_url=settings.resolved_lake_url,
     )
 
 
@@ -121,7 +132,7 @@ def _pipeline_identity(settings: Settings) -> dict[str, Any]:
         }
     passphrase = settings.snowflake_private_key_passphrase
     return {
-        "private_key_path": str(settings.snowflake_private_key_path.expanduser()),
+        "private_key_path": str(settings.snowflake_private_key_path),
         "private_key_password": passphrase.get_secret_value() if passphrase else None,
     }
 
@@ -137,7 +148,7 @@ def _check_key(settings: Settings) -> None:
     if path is None:
         return
     try:
-        data = path.expanduser().read_bytes()
+        data = path.read_bytes()
         load_pem_private_key(data, passphrase.get_secret_value().encode() if passphrase else None)
     except OSError as error:
         raise SettingsError(

@@ -74,10 +74,10 @@ class AwsSetup:
         lake, bucket = self._lake, self._lake.bucket
         return [
             Step(f"bucket {bucket}", self._make_bucket),
-            Step("bucket: encryption", self._rule("encryption", documents.encryption(lake))),
+            Step("bucket: encryption", self._make_encrypted),
             Step("bucket: versioning", self._make_versioned),
-            Step("bucket: nothing public", self._rule("public", documents.public_access_block())),
-            Step("bucket: lifecycle", self._rule("lifecycle", documents.lifecycle())),
+            Step("bucket: nothing public", self._make_private),
+            Step("bucket: lifecycle", self._make_lifecycle),
             Step("bucket: TLS only", self._make_bucket_policy),
             Step(
                 f"policy {WRITER_POLICY}",
@@ -119,7 +119,9 @@ class AwsSetup:
 
     def _make_bucket(self) -> Outcome:
         bucket, region = self._lake.bucket, self._lake.region
-        if self._found(lambda: self._s3.head_bucket(Bucket=bucket)) is not None:
+        # S3 answers 403 for a bucket of somebody else's: names are one for all accounts.
+        taken = f"cannot use the bucket {bucket}; if it is not yours, choose another name"
+        if self._found(lambda: self._s3.head_bucket(Bucket=bucket), taken) is not None:
             return "unchanged"
         arguments: dict[str, Any] = {"Bucket": bucket, "ObjectOwnership": "BucketOwnerEnforced"}
         if region != "us-east-1":  # which AWS refuses to be told
@@ -128,37 +130,40 @@ class AwsSetup:
             self._s3.create_bucket(**arguments)
         return "made"
 
-    def _rule(self, name: str, wanted: Document) -> Callable[[], Outcome]:
-        """Return the step of one of the bucket's rules."""
-        read, write, key = {
-            "encryption": (
-                self._s3.get_bucket_encryption,
-                self._s3.put_bucket_encryption,
-                "ServerSideEncryptionConfiguration",
-            ),
-            "public": (
-                self._s3.get_public_access_block,
-                self._s3.put_public_access_block,
-                "PublicAccessBlockConfiguration",
-            ),
-            "lifecycle": (
-                self._s3.get_bucket_lifecycle_configuration,
-                self._s3.put_bucket_lifecycle_configuration,
-                "LifecycleConfiguration",
-            ),
-        }[name]
+    def _make_encrypted(self) -> Outcome:
+        bucket, wanted = self._lake.bucket, documents.encryption(self._lake)
+        found = self._found(lambda: self._s3.get_bucket_encryption(Bucket=bucket))
+        held = found and found["ServerSideEncryptionConfiguration"]
+        # Without a key of one's own, whatever the bucket encrypts with is as good.
+        if held and (self._lake.kms_key_id is None or _includes(held, wanted)):
+            return "unchanged"
+        with _refusals(f"cannot set the encryption of {bucket}"):
+            self._s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration=wanted)
+        return "changed" if held else "made"
 
-        def apply() -> Outcome:
-            found = self._found(lambda: read(Bucket=self._lake.bucket))
-            # The lifecycle's answer has its rules at the top.
-            held = None if found is None else found.get(key, {"Rules": found.get("Rules")})
-            if _includes(held, wanted):
-                return "unchanged"
-            with _refusals(f"cannot set the {name} rule of {self._lake.bucket}"):
-                write(Bucket=self._lake.bucket, **{key: wanted})
-            return "made" if held is None else "changed"
+    def _make_private(self) -> Outcome:
+        bucket, wanted = self._lake.bucket, documents.public_access_block()
+        found = self._found(lambda: self._s3.get_public_access_block(Bucket=bucket))
+        held = found and found["PublicAccessBlockConfiguration"]
+        if _includes(held, wanted):
+            return "unchanged"
+        with _refusals(f"cannot block public access to {bucket}"):
+            self._s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=wanted)
+        return "changed" if held else "made"
 
-        return apply
+    def _make_lifecycle(self) -> Outcome:
+        """Set our rules beside the bucket's others: S3 takes them only all at once."""
+        bucket, wanted = self._lake.bucket, documents.lifecycle()["Rules"]
+        found = self._found(lambda: self._s3.get_bucket_lifecycle_configuration(Bucket=bucket))
+        held = {rule["ID"]: rule for rule in (found or {}).get("Rules", [])}
+        if all(_includes(held.get(rule["ID"]), rule) for rule in wanted):
+            return "unchanged"
+        rules = {**held, **{rule["ID"]: rule for rule in wanted}}
+        with _refusals(f"cannot set the lifecycle of {bucket}"):
+            self._s3.put_bucket_lifecycle_configuration(
+                Bucket=bucket, LifecycleConfiguration={"Rules": list(rules.values())}
+            )
+        return "changed" if held else "made"
 
     def _make_versioned(self) -> Outcome:
         bucket = self._lake.bucket
@@ -282,11 +287,13 @@ class AwsSetup:
             account = self._sts.get_caller_identity()["Account"]
         return f"arn:{self._lake.partition}:iam::{account}:policy/{name}"
 
-    def _found(self, read: Callable[[], Any]) -> Any | None:
+    def _found(
+        self, read: Callable[[], Any], what: str = "cannot look at what is there"
+    ) -> Any | None:
         """Return what AWS holds, or None when it holds no such thing."""
         from botocore.exceptions import ClientError
 
-        with _refusals("cannot look at what is there"):
+        with _refusals(what):
             try:
                 return read()
             except ClientError as error:

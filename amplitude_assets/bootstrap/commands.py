@@ -102,6 +102,8 @@ def _lake_place(settings: Settings) -> LakePlace:
     parts = urlsplit(settings.resolved_lake_url)
     if parts.scheme != "s3":
         raise SettingsError("LAKE_URL: set it to s3://bucket/prefix, the lake that is to be made")
+    if settings.lake_kms_key_id and not settings.lake_kms_key_id.startswith("arn:"):
+        raise SettingsError("LAKE_KMS_KEY_ID: the policies need the key's ARN, arn:aws:kms:…")
     import boto3
 
     region = settings.aws_region or boto3.session.Session().region_name or "us-east-1"
@@ -159,13 +161,13 @@ def _public_key(settings: Settings, *, make_key: bool) -> str:
         )
     secret = settings.snowflake_private_key_passphrase
     passphrase = secret.get_secret_value() if secret else None
-    if not path.expanduser().exists():
+    if not path.exists():
         if not make_key:
             return _UNKNOWN_KEY
-        write_private_key(path.expanduser(), passphrase)
+        write_private_key(path, passphrase)
         _note(f"a new key is in {path}")
     try:
-        return public_key_of(read_private_key(path.expanduser(), passphrase))
+        return public_key_of(read_private_key(path, passphrase))
     except (ValueError, TypeError, OSError):
         raise SettingsError(
             f"SNOWFLAKE_PRIVATE_KEY_PATH: {path} is not a private key in PEM that "

@@ -14,6 +14,7 @@ from amplitude_assets.bootstrap.aws import Principal
 from amplitude_assets.bootstrap.steps import Outcome, SetupError, Step
 from amplitude_assets.warehouse.identifiers import identifier
 from amplitude_assets.warehouse.snowflake_errors import explain
+from amplitude_assets.warehouse.snowflake_probe import properties_of
 
 if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection
@@ -141,10 +142,7 @@ class SnowflakeSetup:
 
     def _describe(self, kind: str, name: str) -> dict[str, str]:
         """Return what DESC tells, by the name of the property."""
-        cursor = self._execute(f"desc {kind} {name}")
-        columns = [column.name.lower() for column in cursor.description]
-        rows = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
-        return {row["property"]: str(row["property_value"]) for row in rows}
+        return properties_of(self._execute(f"desc {kind} {name}"))
 
     def _run(self, script: str) -> Outcome:
         """Run a script, and say from Snowflake's answers whether it had to make anything."""

@@ -22,6 +22,17 @@ if TYPE_CHECKING:
     import boto3
 
 _READ_BYTES = 4 * 1024 * 1024
+# What S3's answers mean, by a sign in them; the first that fits.
+_REASONS = {
+    "NoSuchBucket": "there is no such bucket",
+    "InvalidAccessKeyId": "AWS does not know this access key",
+    "SignatureDoesNotMatch": "the secret key is not the one of the access key",
+    "ExpiredToken": "the credentials have expired; sign in to AWS again",
+    "incorrectly configured region": "the bucket is in another region; set AWS_REGION to it",
+    "AuthorizationHeaderMalformed": "the bucket is in another region; set AWS_REGION to it",
+    "AccessDenied": "access denied: these credentials lack the right",
+    "403 Forbidden": "access denied: these credentials lack the right",
+}
 _UNFINISHED = re.compile(r"#\d+$")
 
 
@@ -51,7 +62,8 @@ class Lake:
     def __init__(self, url: str, s3: S3Access | None = None) -> None:
         """Open the lake; nothing is read or written yet, but a folder is made.
 
-        Raises LakeError when the URL is not `file://` or `s3://`, or the folder cannot be made.
+        Raises LakeError when the URL is not `file://` or `s3://`, the folder cannot be made, or
+        there are no AWS credentials.
         """
         self.url = url.rstrip("/")
         parts = urlsplit(self.url)
@@ -166,14 +178,23 @@ class Lake:
 
 @contextmanager
 def _explained(verb: str, uri: str) -> Iterator[None]:
-    """Turn the store's errors into one line that names the key; a missing object stays itself."""
+    """Turn the store's errors into one line that names the key.
+
+    An object that is not there stays FileNotFoundError where there was one to be read.
+    """
     try:
         yield
-    except FileNotFoundError:
-        raise
     except (BaseError, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise LakeError(f"cannot {verb} {uri}: {reason}") from None
+        if isinstance(error, FileNotFoundError) and verb in ("read", "look at"):
+            raise
+        raise LakeError(f"cannot {verb} {uri}: {_reason(error)}") from None
+
+
+def _reason(error: Exception) -> str:
+    """Say in a few words why the store refused, from what S3 answered where it is known."""
+    said = str(error)
+    known = (words for sign, words in _REASONS.items() if sign in said)
+    return next(known, said.splitlines()[0])
 
 
 def _open_folder(folder: Path) -> LocalStore:
@@ -199,6 +220,11 @@ def _open_s3(bucket: str, prefix: str, access: S3Access) -> S3Store:
     if access.endpoint_url:
         config["endpoint"] = access.endpoint_url
         plain_http = access.endpoint_url.startswith("http://")
+    if access.session.get_credentials() is None:
+        raise LakeError(
+            f"no AWS credentials were found for s3://{bucket}; sign in as for every AWS tool: "
+            "aws configure, AWS_PROFILE, AWS_ACCESS_KEY_ID, or the role of the machine"
+        )
     return S3Store(
         bucket,
         prefix=prefix or None,

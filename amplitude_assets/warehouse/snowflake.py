@@ -22,7 +22,6 @@ from amplitude_assets.warehouse.base import (
     LedgerRow,
     LoadReport,
     OnLoaded,
-    WarehouseError,
 )
 from amplitude_assets.warehouse.batches import (
     BatchLimits,
@@ -39,7 +38,7 @@ from amplitude_assets.warehouse.batches import (
     utc,
 )
 from amplitude_assets.warehouse.scripts import read_script
-from amplitude_assets.warehouse.snowflake_errors import explain, is_fault_of_the_data
+from amplitude_assets.warehouse.snowflake_errors import explain, explained, is_fault_of_the_data
 
 if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection
@@ -79,7 +78,7 @@ class SnowflakeWarehouse:
         del lake
         if not manifests:
             return LoadReport()
-        with self._session() as session:
+        with open_session(self._connect) as session:
             session.make_tables()
             session.run("load_tables")
             held = session.rows("held_digests", {"project_id": manifests[0].project_id})
@@ -102,13 +101,13 @@ class SnowflakeWarehouse:
         if not found:
             return 0
         project = {"project_id": project_id}
-        with self._session() as session:
+        with open_session(self._connect) as session:
             session.make_tables()
             new = sorted(found - {key for (key,) in session.rows("held_merges", project)})
             if new:
                 session.run("load_tables")
                 with data_faults_explained("no merge file was loaded"):
-                    _copy_lines(session, self._stage, new)
+                    copy_lines(session, self._stage, new)
                 names = [name for name, _ in session.rows("count_lines")]
                 session.insert("insert_incoming_objects", _merge_rows(new, names))
                 load = {**project, "loaded_at": naive(datetime.now(UTC))}
@@ -118,7 +117,7 @@ class SnowflakeWarehouse:
 
     def ledger(self, project_id: int, hours: HourRange) -> dict[datetime, LedgerRow]:
         """See `Warehouse.ledger`."""
-        with self._session() as session:
+        with open_session(self._connect) as session:
             if not session.has_tables():
                 return {}
             rows = session.rows("ledger", range_parameters(project_id, hours))
@@ -126,7 +125,7 @@ class SnowflakeWarehouse:
 
     def counts(self, project_id: int, hours: HourRange) -> list[HourCounts]:
         """See `Warehouse.counts`."""
-        with self._session() as session:
+        with open_session(self._connect) as session:
             if not session.has_tables():
                 return []
             script = "counts" if session.rows("silver_tables") == [(2,)] else "bronze_counts"
@@ -135,36 +134,8 @@ class SnowflakeWarehouse:
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """See `Warehouse.query`."""
-        with self._session() as session:
+        with open_session(self._connect) as session:
             return session.fetch(sql)
-
-    def probe(self) -> Iterator[str]:
-        """Take the way to the tables step by step, and yield what each step tried.
-
-        Raises WarehouseError at the step that fails. Nothing is changed.
-        """
-        with self._session() as session:
-            yield "sign in"
-            session.fetch("select current_version()")
-            yield "use the warehouse"
-            ((schemas, _),) = session.rows("bronze_objects")
-            if not schemas:
-                raise WarehouseError(
-                    "the database has no schema bronze, or the role may not see it; "
-                    "bootstrap snowflake makes it and grants it"
-                )
-            session.execute("use schema bronze")
-            yield "find the schema bronze"
-            session.execute(f"list @{self._stage}/doctor/")
-            yield "list the stage"
-
-    def probe_copy(self, key: str) -> int:
-        """Copy an object of the lake into a table of the session, and return its lines."""
-        with self._session() as session, data_faults_explained("the object was not copied"):
-            session.execute("use schema bronze")
-            session.run("load_tables")
-            _copy_lines(session, self._stage, [key])
-            return sum(lines for _, lines in session.rows("count_lines"))
 
     def exclusive(self) -> AbstractContextManager[None]:
         """See `Warehouse.exclusive`: Snowflake takes many writers, so there is nothing to hold."""
@@ -172,16 +143,6 @@ class SnowflakeWarehouse:
 
     def compact(self) -> None:
         """See `Warehouse.compact`: Snowflake does it by itself."""
-
-    @contextmanager
-    def _session(self) -> Iterator["_Session"]:
-        from snowflake.connector.errors import Error
-
-        try:
-            with self._connect() as connection:
-                yield _Session(connection)
-        except Error as error:
-            raise WarehouseError(explain(error)) from None
 
     def _tag(self, batch: Sequence[Manifest], load_id: str) -> str:
         """Return what Snowflake's query history shows beside each statement of a batch."""
@@ -199,7 +160,14 @@ class SnowflakeWarehouse:
         )
 
 
-class _Session:
+@contextmanager
+def open_session(connect: Connect) -> Iterator["Session"]:
+    """Open a session, and turn what Snowflake refuses in it into WarehouseError."""
+    with explained(), connect() as connection:
+        yield Session(connection)
+
+
+class Session:
     """One connection, and the scripts that run on it."""
 
     def __init__(self, connection: "SnowflakeConnection") -> None:
@@ -208,6 +176,7 @@ class _Session:
     def execute(
         self, sql: str, parameters: Mapping[str, object] | None = None
     ) -> "SnowflakeCursor":
+        """Run one statement."""
         cursor = self.connection.cursor()
         cursor.execute(sql, None if parameters is None else dict(parameters))
         return cursor
@@ -215,6 +184,7 @@ class _Session:
     def fetch(
         self, sql: str, parameters: Mapping[str, object] | None = None
     ) -> list[tuple[Any, ...]]:
+        """Return the rows of a query."""
         return [tuple(row) for row in self.execute(sql, parameters).fetchall()]
 
     def run(self, script: str, parameters: Mapping[str, object] | None = None) -> None:
@@ -236,6 +206,7 @@ class _Session:
             self.connection.cursor().executemany(statement, rows)
 
     def has_tables(self) -> bool:
+        """Say whether every table of bronze is there."""
         return self.rows("bronze_objects") == [(1, 4)]
 
     def make_tables(self) -> None:
@@ -248,10 +219,12 @@ class _Session:
         self.execute("use schema bronze")
 
     def tag(self, text: str) -> None:
+        """Let the query history show a text beside each statement from here on."""
         self.execute("alter session set query_tag = %(tag)s", {"tag": text})
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
+        """Commit what the block does, or roll it back when the block fails."""
         from snowflake.connector.errors import Error
 
         self.execute("begin")
@@ -264,9 +237,9 @@ class _Session:
             raise
 
 
-def _replace(session: _Session, stage: str, batch: Sequence[Manifest], load_id: str) -> None:
+def _replace(session: Session, stage: str, batch: Sequence[Manifest], load_id: str) -> None:
     session.run("empty_load_tables")
-    _copy_lines(session, stage, [item.key for manifest in batch for item in objects_of(manifest)])
+    copy_lines(session, stage, [item.key for manifest in batch for item in objects_of(manifest)])
     files = _files_by_key(session.rows("count_lines"), batch)
     session.insert("insert_incoming_objects", _object_rows(batch, files))
     session.insert("insert_incoming_hours", hour_rows(batch))
@@ -280,7 +253,7 @@ def _replace(session: _Session, stage: str, batch: Sequence[Manifest], load_id: 
         check_counts(batch, session.rows("count_incoming", project))
 
 
-def _copy_lines(session: _Session, stage: str, keys: Sequence[str]) -> None:
+def copy_lines(session: Session, stage: str, keys: Sequence[str]) -> None:
     """Copy every line of some objects into the session's table. Raises HourDataError."""
     from snowflake.connector.errors import ProgrammingError
 

@@ -52,24 +52,53 @@ def test_the_main_job_loads_and_builds(
     assert users > 0
 
 
+_LINKS = ("login", "role", "warehouse", "schemas", "stage", "integration", "COPY")
+
+
 def test_the_doctor_is_green(empty_account: SnowflakeUnderTest) -> None:
     result = CliRunner().invoke(cli, ["doctor", "--json"])
     findings = {finding["link"]: finding for finding in json.loads(result.output)}
     assert {link: finding["state"] for link, finding in findings.items()} == dict.fromkeys(
-        ("folder", "Amplitude", "lake", "warehouse", "COPY"), "ok"
+        ("folder", "Amplitude", "lake", *_LINKS), "ok"
     )
     assert result.exit_code == 0
     assert list(empty_account.lake.list_keys("doctor/")) == []
 
 
-def test_the_doctor_says_what_a_stage_elsewhere_needs(
-    empty_account: SnowflakeUnderTest, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("setting", "value", "link", "seen", "fix"),
+    [
+        ("LAKE_URL", "s3://amplitude-lake/else", "stage", "is over s3://", "over LAKE_URL"),
+        ("SNOWFLAKE_STAGE", "bronze.nothing", "stage", "not exist", "SNOWFLAKE_STAGE"),
+        ("SNOWFLAKE_DATABASE", "EMPTY", "schemas", "no schema bronze", "SNOWFLAKE_DATABASE"),
+        ("SNOWFLAKE_ROLE", "", "settings", "needs SNOWFLAKE_ROLE", ".env"),
+        ("SNOWFLAKE_PRIVATE_KEY_PATH", "no.p8", "settings", "cannot read", ".env"),
+        ("no warehouse", "", "warehouse", "SNOWFLAKE_WAREHOUSE", "bootstrap snowflake"),
+    ],
+)
+def test_the_doctor_names_the_link_that_is_broken_and_leaves_what_hangs_on_it(
+    fake_account: SnowflakeUnderTest,
+    monkeypatch: pytest.MonkeyPatch,
+    setting: str,
+    value: str,
+    link: str,
+    seen: str,
+    fix: str,
 ) -> None:
-    monkeypatch.setenv("LAKE_URL", f"{empty_account.settings.lake_url}/elsewhere")
+    fake_account.empty()
+    assert fake_account.double is not None
+    if setting == "no warehouse":
+        fake_account.double.snowflake.current["warehouse"] = None
+    for name, usual in {**fake_account.environment, setting: value}.items():
+        monkeypatch.setenv(name, usual)
     result = CliRunner().invoke(cli, ["doctor", "--json"])
-    copy = json.loads(result.output)[-1]
-    assert (copy["link"], copy["state"], result.exit_code) == ("COPY", "failed", 1)
-    assert "the stage has to be over LAKE_URL" in copy["fix"]
+    findings = {finding["link"]: finding for finding in json.loads(result.output)}
+    assert result.exit_code == 1
+    assert findings[link]["state"] == "failed"
+    assert seen in findings[link]["seen"]
+    assert fix in findings[link]["fix"]
+    after = _LINKS[_LINKS.index(link) + 1 :] if link in _LINKS else ()
+    assert [findings[name]["state"] for name in after] == ["not tried"] * len(after)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ It adds:
 - sums of exact numbers (it makes them floats), and times that are NULL (it sends 1970);
 - statements about accounts (roles, grants, warehouses, sessions) as no-ops, kept for tests;
 - text with a `$` in it, which fakesnow takes for a session variable;
+- CURRENT_ROLE and CURRENT_WAREHOUSE, and a stage's integration in DESC;
 - a statement that fails where a test wants it to, run or not;
 - an SQL error where fakesnow fails inside, since the connector repeats an HTTP error for minutes.
 """
@@ -70,6 +71,11 @@ _STAGE_CHANGE = re.compile(
     r"\s*(alter\s+stage|drop\s+stage\s+if\s+exists)\s+([\w.]+)(?:\s+set\s+url\s*=\s*'([^']+)')?",
     re.IGNORECASE,
 )
+_STAGE_MADE = re.compile(
+    r"\s*create\s+stage\s+(?:if\s+not\s+exists\s+)?([\w.]+).*?storage_integration\s*=\s*(\w+)",
+    re.IGNORECASE | re.DOTALL,
+)
+_CURRENT = re.compile(r"\s*select\s+current_(role|warehouse)\(\)", re.IGNORECASE)
 _DESCRIBED = re.compile(r"\s*desc\s+(integration|stage)\s+([\w.]+)", re.IGNORECASE)
 _PROPERTY = re.compile(r"(storage_\w+)\s*=\s*\(?'([^']*)'", re.IGNORECASE)
 SNOWFLAKE_USER_ARN = "arn:aws:iam::123456789001:user/abc1-b-self1234"
@@ -144,6 +150,10 @@ class FakeSnowflake:
     account_objects: dict[str, dict[str, str]] = field(default_factory=dict)
     lasting: set[str] = field(default_factory=set)
     fault: Fault | None = None
+    current: dict[str, str | None] = field(
+        default_factory=lambda: {"role": "LOADER", "warehouse": "LOAD_WH"}
+    )
+    integrations: dict[str, str] = field(default_factory=dict)
 
     def read(self, bucket: str, key: str) -> tuple[bytes, str]:
         """Return an object's bytes and its version. Raises the error that Snowflake would."""
@@ -238,6 +248,11 @@ def _rewritten(running: FakeSnowflake, cursor: Any, command: str) -> str:
         keys = [entry["Key"] for entry in running.keys(bucket, prefix + staged["path"])]
         _register(running, cursor, bucket, keys)
         return f"select {_values(staged['values'])} from {_STAGED}"
+    if current := _CURRENT.match(command):
+        value = running.current[current[1].lower()]
+        return f"select '{value}'" if value else "select null"
+    if made := _STAGE_MADE.match(command):
+        running.integrations[made[1].lower()] = made[2].upper()
     answer = _answer_without_running(running, cursor, command)
     if answer is not None:
         return f"select '{answer}' as status"
@@ -302,7 +317,10 @@ def _change_stage(cursor: Any, verb: str, name: str, url: str | None) -> str:
 def _described(running: FakeSnowflake, cursor: Any, kind: str, name: str) -> str:
     if kind.lower() == "stage":
         bucket, prefix = _place(cursor, name)
-        properties = {"URL": f'["s3://{bucket}/{prefix}"]'}
+        properties = {
+            "URL": f'["s3://{bucket}/{prefix}"]',
+            "STORAGE_INTEGRATION": running.integrations.get(name.lower(), ""),
+        }
     else:
         properties = running.account_objects[f"storage integration {name.upper()}"]
     rows = ", ".join(f"('{key}', '{value}')" for key, value in properties.items())

@@ -73,6 +73,7 @@ class Double:
         self.snowflake.statements.clear()
         self.snowflake.account_statements.clear()
         self.snowflake.loaded.clear()
+        self.snowflake.current = FakeSnowflake(None).current
 
 
 @contextmanager
@@ -96,7 +97,8 @@ def fake(folder: Path) -> Iterator[SnowflakeUnderTest]:
         }
         settings = _settings(environment)
         with snowflake_connections(settings)() as connection:
-            connection.cursor().execute("create schema bronze")
+            for schema in ("bronze", "silver", "gold"):
+                connection.cursor().execute(f"create schema {schema}")
             connection.cursor().execute(f"create stage bronze.lake url = '{settings.lake_url}/'")
         yield SnowflakeUnderTest(settings, environment, s3.resource, Double(snowflake, s3))
 

@@ -109,6 +109,5 @@ def test_dbt_sees_the_settings_and_the_next_reader_does_not(
     with dbt_environment(load_settings()):
         assert os.environ["DUCKDB_PATH"] == str(tmp_path / "data" / "warehouse.duckdb")
         assert (os.environ["WEEK_START"], os.environ["PROJECT_TIMEZONE"]) == ("sunday", "UTC")
-        # dbt runs in another folder, where a path of the user's would lead elsewhere.
         assert os.environ["SNOWFLAKE_PRIVATE_KEY_PATH"] == str(tmp_path / "keys" / "pipeline.p8")
     assert dict(os.environ) == before

@@ -99,8 +99,15 @@ def test_applying_twice_changes_nothing(
 ) -> None:
     outcomes(setup.steps(SNOWFLAKE))
     before = held(session, endpoint)
+    sent: list[str] = []
+    for client in (setup._s3, setup._iam, setup._sts):
+        client.meta.events.register(
+            "before-call", lambda model, **_: sent.append(f"{model.http['method']} {model.name}")
+        )
     assert outcomes(setup.steps(SNOWFLAKE)) == {"unchanged"}
     assert outcomes(setup.steps()) == {"unchanged"}  # and a trust that is complete stays
+    assert len(sent) > 10
+    assert not [call for call in sent if not call.split()[1].startswith(("Get", "Head", "List"))]
     assert held(session, endpoint) == before
 
 
@@ -133,6 +140,29 @@ def test_what_was_changed_by_hand_is_put_right(
         iam.create_policy_version(PolicyArn=arn, PolicyDocument=document, SetAsDefault=True)
     assert {"unchanged", "changed"} <= outcomes(setup.steps())
     assert held(session, endpoint) == before
+
+
+def test_a_bucket_that_was_there_keeps_its_own_rules_and_its_own_encryption(
+    setup: AwsSetup, session: boto3.session.Session, endpoint: str
+) -> None:
+    s3 = session.client("s3", endpoint_url=endpoint)
+    s3.create_bucket(
+        Bucket=LAKE.bucket, CreateBucketConfiguration={"LocationConstraint": LAKE.region}
+    )
+    own = {"ID": "own", "Status": "Enabled", "Filter": {"Prefix": "x/"}, "Expiration": {"Days": 9}}
+    s3.put_bucket_lifecycle_configuration(
+        Bucket=LAKE.bucket, LifecycleConfiguration={"Rules": [own]}
+    )
+    key = LakePlace(LAKE.bucket, kms_key_id="arn:aws:kms:eu-central-1:1:key/2")
+    s3.put_bucket_encryption(
+        Bucket=LAKE.bucket, ServerSideEncryptionConfiguration=documents.encryption(key)
+    )
+    assert "changed" in outcomes(setup.steps())
+    found = held(session, endpoint)
+    assert found["lifecycle"] == {"own", "old-versions", "unfinished-uploads"}
+    default = found["encryption"]["Rules"][0]["ApplyServerSideEncryptionByDefault"]
+    assert default["KMSMasterKeyID"] == key.kms_key_id
+    assert outcomes(setup.steps()) == {"unchanged"}
 
 
 def test_policies_are_bound_to_the_prefix() -> None:

@@ -3,13 +3,17 @@
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from hashlib import sha256
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
 from amplitude_assets.config import Settings, SettingsError, load_settings
 from amplitude_assets.lake.manifest import LakeObject
+from amplitude_assets.lake.store import LakeError
 from amplitude_assets.resources import open_lake
 from tests.support.s3 import BUCKET, S3Server, s3_server
 
@@ -70,17 +74,74 @@ def test_thousands_of_objects_are_listed(server: S3Server) -> None:
     assert set(lake.list_keys("many/")) == names
 
 
-def test_credentials_and_endpoint_come_from_the_environment_as_for_every_aws_tool(
-    server: S3Server, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("source", ["variables", "profile"])
+def test_credentials_and_endpoint_come_from_where_every_aws_tool_looks(
+    server: S3Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, source: str
 ) -> None:
     from dagster_aws.s3 import S3Resource
 
-    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", server.endpoint_url)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "from the environment")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "too")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    if source == "profile":
+        config = f"[profile work]\nregion = eu-central-1\nendpoint_url = {server.endpoint_url}\n"
+        (tmp_path / "config").write_text(config)
+        keys = "[work]\naws_access_key_id = from the profile\naws_secret_access_key = too\n"
+        (tmp_path / "credentials").write_text(keys)
+        monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+        monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+        monkeypatch.setenv("AWS_PROFILE", "work")
+    else:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", server.endpoint_url)
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "from the environment")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "too")
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
     lake = open_lake(Settings(lake_url=f"s3://{BUCKET}/elsewhere"), S3Resource())
     assert list(lake.list_keys("")) == []
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "said"),
+    [
+        (301, "PermanentRedirect", "another region; set AWS_REGION"),
+        (400, "AuthorizationHeaderMalformed", "another region; set AWS_REGION"),
+        (403, "AccessDenied", "access denied"),
+        (403, "InvalidAccessKeyId", "does not know this access key"),
+        (403, "SignatureDoesNotMatch", "secret key is not the one"),
+        (400, "ExpiredToken", "sign in to AWS again"),
+        (404, "NoSuchBucket", "no such bucket"),
+    ],
+)
+def test_what_s3_refuses_is_told_in_words(
+    tmp_path: Path, status: int, code: str, said: str
+) -> None:
+    with refusing(status, code) as server:
+        lake = open_lake(Settings(lake_url=f"s3://{BUCKET}/p"), server.resource)
+        path = tmp_path / "f"
+        path.write_bytes(b"x")
+        with pytest.raises(LakeError, match=said):
+            list(lake.list_keys(""))
+        item = LakeObject(key="e/1", member="", bytes=1, lines=1, sha256="0" * 64)
+        with pytest.raises(LakeError, match=r"cannot (write|look at)"):
+            lake.put_object(item, path)
+
+
+@contextmanager
+def refusing(status: int, code: str) -> Iterator[S3Server]:
+    """Serve nothing but one refusal, in the words of S3."""
+
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        body = f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode()
+        request.send_response(status)
+        request.send_header("Content-Length", str(len(body)))
+        request.end_headers()
+        if request.command != "HEAD":
+            request.wfile.write(body)
+
+    methods = {f"do_{name}": answer for name in ("GET", "HEAD", "PUT")}
+    quiet = {"log_message": lambda *_: None}
+    refuses = type("Refuses", (BaseHTTPRequestHandler,), {**methods, **quiet})
+    with ThreadingHTTPServer(("127.0.0.1", 0), refuses) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield S3Server(f"http://127.0.0.1:{server.server_port}")
+        server.shutdown()
 
 
 def test_a_key_without_its_kind_of_encryption_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from snowflake.connector.errors import DatabaseError
 
 from amplitude_assets.config import Settings, SettingsError
 from amplitude_assets.hours import parse_hour
@@ -13,6 +14,7 @@ from amplitude_assets.lake.store import Lake
 from amplitude_assets.snowflake_access import open_snowflake
 from amplitude_assets.warehouse.identifiers import identifier
 from amplitude_assets.warehouse.snowflake import SnowflakeWarehouse, statements_of
+from amplitude_assets.warehouse.snowflake_errors import explain
 from tests.support.lake import manifest_of
 from tests.support.snowflake import write_key
 
@@ -64,6 +66,21 @@ def test_a_key_and_its_passphrase_go_together(tmp_path: Path) -> None:
 
 def test_without_a_key_the_machines_own_identity_signs_in() -> None:
     assert open_snowflake(settings()).place == "ORG-ACCOUNT/AMPLITUDE"
+
+
+@pytest.mark.parametrize(
+    ("number", "said", "setting"),
+    [
+        (250001, "Failed to connect to DB: a.b:443. JWT token is invalid.", "PRIVATE_KEY_PATH"),
+        (250001, "Failed to connect. Role 'X' specified in the connect string", "SNOWFLAKE_ROLE"),
+        (250001, "Failed to connect. Incorrect username or password", "SNOWFLAKE_USER is not"),
+        (250001, "IP 1.2.3.4 is not allowed to access Snowflake", "network policy"),
+        (290404, "404 Not Found: post a.snowflakecomputing.com:443", "SNOWFLAKE_ACCOUNT"),
+        (606, "No active warehouse selected", "SNOWFLAKE_WAREHOUSE"),
+    ],
+)
+def test_a_refusal_names_the_setting_to_look_at(number: int, said: str, setting: str) -> None:
+    assert setting in explain(DatabaseError(msg=said, errno=number))
 
 
 @pytest.mark.parametrize("name", ["a b", "1a", 'a"b', "a;b", "", "a.b.c.d", "ä", "a" * 300])
