@@ -68,11 +68,14 @@ def aws(
 @click.option("--role-arn", help="The AWS role, if it cannot be looked up in AWS from here.")
 @click.option("--identity-arn", help="The AWS role that the pipeline runs as, in place of a key.")
 @click.option(
+    "--reader-key",
+    type=click.Path(path_type=Path),
+    help="Make a user for dashboards too, with this key; it is made if the file is not there.",
+)
+@click.option(
     "--credit-quota",
     type=click.IntRange(min=1),
-    default=100,
-    show_default=True,
-    help="Credits a month, after which the warehouses are suspended.",
+    help="Credits a month, after which the warehouses are suspended: 100 if never set.",
 )
 def snowflake(  # noqa: PLR0913 - one for each option
     *,
@@ -83,7 +86,8 @@ def snowflake(  # noqa: PLR0913 - one for each option
     admin_key: Path | None,
     role_arn: str | None,
     identity_arn: str | None,
-    credit_quota: int,
+    reader_key: Path | None,
+    credit_quota: int | None,
 ) -> None:
     """Warehouses, database, roles, the pipeline's user, storage integration and stage.
 
@@ -101,6 +105,7 @@ def snowflake(  # noqa: PLR0913 - one for each option
         admin_key=admin_key,
         role_arn=role_arn,
         identity_arn=identity_arn,
+        reader_key=reader_key,
         credit_quota=credit_quota,
     )
     if destroy:

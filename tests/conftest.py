@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.rungs import pytest_terminal_summary
+
+__all__ = ["pytest_terminal_summary"]  # pytest calls it
+
 _OURS = (
     "ALERT_",
     "AMPLITUDE_",

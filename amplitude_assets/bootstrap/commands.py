@@ -35,7 +35,8 @@ class SnowflakeWishes:
     admin_key: Path | None
     role_arn: str | None
     identity_arn: str | None
-    credit_quota: int
+    reader_key: Path | None
+    credit_quota: int | None
 
 
 def set_up_aws(settings: Settings, handshake: tuple[str, str] | None, *, applied: bool) -> int:
@@ -133,7 +134,12 @@ def _names(
 ) -> snow.SnowflakeNames:
     lake = _lake_place(settings)
     location = f"s3://{lake.bucket}/{lake.prefix}/" if lake.prefix else f"s3://{lake.bucket}/"
-    key = None if wishes.identity_arn else _public_key(settings, make_key=make_key)
+    key = reader_key = None
+    if not wishes.identity_arn:
+        key = _public_key(settings, _pipeline_key(settings), make_key=make_key)
+    if wishes.reader_key:
+        path = wishes.reader_key.expanduser()
+        reader_key = _public_key(settings, path, make_key=make_key)
     try:
         return snow.SnowflakeNames(
             database=settings.snowflake_database or "AMPLITUDE",
@@ -145,20 +151,24 @@ def _names(
             role_arn=role_arn,
             public_key=key,
             identity_arn=wishes.identity_arn,
+            reader_key=reader_key,
             credit_quota=wishes.credit_quota,
         )
     except ValueError as error:
         raise SettingsError(f"a name for Snowflake: {error}") from None
 
 
-def _public_key(settings: Settings, *, make_key: bool) -> str:
-    """Return the other half of the pipeline's key, made first if it is to be made."""
-    path = settings.snowflake_private_key_path
-    if path is None:
+def _pipeline_key(settings: Settings) -> Path:
+    if settings.snowflake_private_key_path is None:
         raise SettingsError(
             "SNOWFLAKE_PRIVATE_KEY_PATH: set where the pipeline's key is, or is to be made; "
             "or give --identity-arn"
         )
+    return settings.snowflake_private_key_path
+
+
+def _public_key(settings: Settings, path: Path, *, make_key: bool) -> str:
+    """Return the other half of a private key, made first if it is to be made."""
     secret = settings.snowflake_private_key_passphrase
     passphrase = secret.get_secret_value() if secret else None
     if not path.exists():
@@ -170,8 +180,7 @@ def _public_key(settings: Settings, *, make_key: bool) -> str:
         return public_key_of(read_private_key(path, passphrase))
     except (ValueError, TypeError, OSError):
         raise SettingsError(
-            f"SNOWFLAKE_PRIVATE_KEY_PATH: {path} is not a private key in PEM that "
-            "SNOWFLAKE_PRIVATE_KEY_PASSPHRASE opens"
+            f"{path} is not a private key in PEM that SNOWFLAKE_PRIVATE_KEY_PASSPHRASE opens"
         ) from None
 
 

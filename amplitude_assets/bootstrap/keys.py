@@ -1,5 +1,7 @@
 """Key pairs: the private half in a file of the pipeline, the public half for Snowflake."""
 
+import base64
+import hashlib
 import os
 from pathlib import Path
 
@@ -41,3 +43,9 @@ def public_key_of(key: RSAPrivateKey) -> str:
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
     return "".join(pem.decode().splitlines()[1:-1])
+
+
+def fingerprint_of(public_key: str) -> str:
+    """Return a public half as Snowflake's RSA_PUBLIC_KEY_FP tells it."""
+    digest = hashlib.sha256(base64.b64decode(public_key)).digest()
+    return f"SHA256:{base64.b64encode(digest).decode()}"

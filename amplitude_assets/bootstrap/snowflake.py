@@ -6,11 +6,13 @@ where need be, never replaced. Once there, DESC INTEGRATION tells whom the AWS r
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from importlib import resources
 from io import StringIO
 from typing import TYPE_CHECKING
 
 from amplitude_assets.bootstrap.aws import Principal
+from amplitude_assets.bootstrap.keys import fingerprint_of
 from amplitude_assets.bootstrap.steps import Outcome, SetupError, Step
 from amplitude_assets.warehouse.identifiers import identifier
 from amplitude_assets.warehouse.snowflake_errors import explain
@@ -24,6 +26,10 @@ _USER_ARN = "STORAGE_AWS_IAM_USER_ARN"
 _EXTERNAL_ID = "STORAGE_AWS_EXTERNAL_ID"
 _ROLE_ARN = "STORAGE_AWS_ROLE_ARN"
 _LOCATIONS = "STORAGE_ALLOWED_LOCATIONS"
+_CREDIT_QUOTA = 100
+_SYSTEM_ROLES = {
+    "ACCOUNTADMIN", "GLOBALORGADMIN", "ORGADMIN", "PUBLIC", "SECURITYADMIN", "SYSADMIN", "USERADMIN"
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -31,7 +37,8 @@ class SnowflakeNames:
     """What everything is called. Names are checked; the rest becomes text in SQL.
 
     `location` is the lake's URL with a slash at its end. The user has a `public_key` (the base64
-    between a PEM file's first and last line) or an `identity_arn`, an AWS role.
+    between a PEM file's first and last line) or an `identity_arn`, an AWS role. With a
+    `reader_key` there is a user for dashboards too. `credit_quota` None leaves the monitor's own.
     """
 
     database: str
@@ -43,7 +50,8 @@ class SnowflakeNames:
     role_arn: str
     public_key: str | None = None
     identity_arn: str | None = None
-    credit_quota: int = 100
+    reader_key: str | None = None
+    credit_quota: int | None = None
     loader: str = "AMPLITUDE_LOADER"
     transformer: str = "AMPLITUDE_TRANSFORMER"
     reader: str = "AMPLITUDE_READER"
@@ -59,16 +67,19 @@ class SnowflakeNames:
         roles = [self.role, self.loader, self.transformer, self.reader]
         if len({identifier(role).upper() for role in roles}) < len(roles):
             raise ValueError(f"{self.role} is one of the roles that it is to be made of")
+        if taken := {role.upper() for role in roles} & _SYSTEM_ROLES:
+            raise ValueError(f"{taken.pop()} is a role of Snowflake's own; give it another name")
         identifier(self.stage, parts=3)
 
     @property
     def parts(self) -> dict[str, str]:
         """Return what stands in for the braces of the SQL files."""
-        texts = {"location", "role_arn", "public_key", "identity_arn"}
+        texts = {"location", "role_arn", "public_key", "identity_arn", "reader_key"}
         values = {name: value for name, value in asdict(self).items() if value is not None}
         quoted = {name: quote(str(values[name])) for name in texts & set(values)}
         stage = self.stage if self.stage.count(".") == 2 else f"{self.database}.{self.stage}"
-        return {**{name: str(value) for name, value in values.items()}, **quoted, "stage": stage}
+        plain = {"credit_quota": str(_CREDIT_QUOTA)} | {k: str(v) for k, v in values.items()}
+        return {**plain, **quoted, "stage": stage}
 
 
 def quote(text: str) -> str:
@@ -80,7 +91,8 @@ def quote(text: str) -> str:
 def scripts(names: SnowflakeNames) -> list[str]:
     """Return the names of the scripts that make everything, in their order."""
     user = "user_with_identity" if names.identity_arn else "user_with_key"
-    return ["warehouses", "database", "roles", user, "integration", "stage"]
+    reader = ["reader_user"] if names.reader_key else []
+    return ["warehouses", "database", "roles", user, *reader, "integration", "stage"]
 
 
 def render(names: SnowflakeNames, chosen: Sequence[str]) -> str:
@@ -100,12 +112,22 @@ class SnowflakeSetup:
 
     def steps(self) -> Iterator[Step]:
         """Yield the steps that make everything."""
-        for script in scripts(self._names):
-            yield Step(_TOLD[script], lambda script=script: self._run(script))  # type: ignore[misc]
-            if script == "integration":
-                yield Step("integration: role and location", self._change_integration)
-            if script == "stage":
-                yield Step("stage: location", self._change_stage)
+        names = self._names
+        keys = {"user_with_key": (names.user, names.public_key or "")}
+        keys["reader_user"] = (names.reader, names.reader_key or "")
+        after = {
+            "integration": Step("integration: role and location", self._change_integration),
+            "stage": Step("stage: location", self._change_stage),
+        }
+        if names.credit_quota is not None:
+            after["warehouses"] = Step("resource monitor: credits", self._change_quota)
+        for script in scripts(names):
+            apply = partial(self._run, script)
+            if script in keys:
+                apply = partial(self._make_user, script, *keys[script])
+            yield Step(_TOLD[script], apply)
+            if script in after:
+                yield after[script]
 
     def removal_steps(self, *, delete_data: bool) -> list[Step]:
         """Return the steps that take everything away; the database only with `delete_data`."""
@@ -124,6 +146,24 @@ class SnowflakeSetup:
                 f"{_EXTERNAL_ID}; look at it in a worksheet"
             )
         return Principal(described[_USER_ARN], described[_EXTERNAL_ID])
+
+    def _make_user(self, script: str, user: str, key: str) -> Outcome:
+        """Make a user or set its key, and say when it had another one."""
+        try:
+            held = self._describe("user", user).get("RSA_PUBLIC_KEY_FP")
+        except SetupError:  # there is no such user yet
+            held = None
+        outcome = self._run(script)
+        return "changed" if outcome == "unchanged" and held != fingerprint_of(key) else outcome
+
+    def _change_quota(self) -> Outcome:
+        cursor = self._execute(f"show resource monitors like '{self._names.monitor}'")
+        columns = [column.name.lower() for column in cursor.description]
+        rows = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+        if [float(row["credit_quota"]) for row in rows] == [self._names.credit_quota]:
+            return "unchanged"
+        self._run("change_quota")
+        return "changed"
 
     def _change_integration(self) -> Outcome:
         names = self._names
@@ -177,6 +217,7 @@ _TOLD = {
     "roles": "roles and grants",
     "user_with_key": "the pipeline's user, with its key",
     "user_with_identity": "the pipeline's user, with its AWS role",
+    "reader_user": "the user for dashboards, with its key",
     "integration": "storage integration",
     "stage": "file format and stage",
 }

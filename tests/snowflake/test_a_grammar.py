@@ -36,6 +36,7 @@ _NAMES = bootstrap.SnowflakeNames(
     role_arn="arn:aws:iam::1:role/it's",
     public_key="MIIB",
     identity_arn="arn:aws:iam::1:role/pipeline",
+    reader_key="MIIC",
 )
 
 

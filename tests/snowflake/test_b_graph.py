@@ -27,6 +27,7 @@ from tests.support.snowflake import SnowflakeUnderTest
 # dbt builds everything over the wire here, which takes minutes on a busy machine.
 pytestmark = pytest.mark.timeout(900)
 
+_USERS = ("user FRESH_PIPELINE", "user AMPLITUDE_READER")
 HOURS = HourRange(parse_hour("2026-09-01T05"), parse_hour("2026-09-01T05") + HOUR)
 
 
@@ -184,6 +185,38 @@ def test_a_lake_that_moved_is_followed_without_a_new_integration(
     assert "changed    integration: role and location" in told
     assert after["STORAGE_ALLOWED_LOCATIONS"] == "s3://a-fresh-lake/another/"
     assert after["STORAGE_AWS_EXTERNAL_ID"] == before["STORAGE_AWS_EXTERNAL_ID"]
+
+
+def test_a_new_key_and_another_quota_are_set_and_told(fresh: SnowflakeUnderTest) -> None:
+    double = fresh.double
+    assert double is not None
+    run("bootstrap", "aws", "--apply")
+    more = (*admin(fresh), "--reader-key", "keys/reader.p8")
+    assert "made       the user for dashboards" in run("bootstrap", "snowflake", *more)
+    users = {name: dict(double.snowflake.account_objects[name]) for name in _USERS}
+    assert len({user["RSA_PUBLIC_KEY"] for user in users.values()}) == 2
+    assert Path("keys/reader.p8").stat().st_mode & 0o777 == 0o600
+
+    Path("keys/pipeline.p8").unlink()
+    told = run("bootstrap", "snowflake", *more, "--credit-quota", "7")
+    changed = [line.split(maxsplit=1)[1] for line in told.splitlines() if line[:7] == "changed"]
+    assert changed == ["resource monitor: credits", "the pipeline's user, with its key"]
+    pipeline, reader = (double.snowflake.account_objects[name] for name in _USERS)
+    assert pipeline["RSA_PUBLIC_KEY"] != users[_USERS[0]]["RSA_PUBLIC_KEY"]
+    assert reader["RSA_PUBLIC_KEY"] == users[_USERS[1]]["RSA_PUBLIC_KEY"]
+    # Without the option the quota stays as it was set.
+    again = run("bootstrap", "snowflake", *more)
+    assert {line.split()[0] for line in again.splitlines()} == {"unchanged"}
+    monitor = double.snowflake.account_objects["resource monitor AMPLITUDE_MONTHLY"]
+    assert monitor["CREDIT_QUOTA"] == "7"
+
+
+def test_a_role_of_snowflakes_own_is_not_taken_for_the_pipelines(
+    fresh: SnowflakeUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SNOWFLAKE_ROLE", "SysAdmin")
+    result = CliRunner().invoke(cli, ["bootstrap", "snowflake"])
+    assert "SYSADMIN is a role of Snowflake's own" in str(result.exception) + result.output
 
 
 def test_showing_changes_nothing_and_makes_no_key(fresh: SnowflakeUnderTest) -> None:

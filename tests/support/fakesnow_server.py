@@ -19,7 +19,9 @@ It adds:
 - an SQL error where fakesnow fails inside, since the connector repeats an HTTP error for minutes.
 """
 
+import base64
 import gzip
+import hashlib
 import json
 import logging
 import re
@@ -42,7 +44,7 @@ import fakesnow.server
 import pyarrow as pa
 import uvicorn
 from botocore.exceptions import ClientError
-from fakesnow import arrow, macros, transforms
+from fakesnow import arrow, dialect, macros, transforms
 from fakesnow.cursor import FakeSnowflakeCursor
 from fakesnow.instance import FakeSnow
 from fakesnow.transforms import stage as stages
@@ -66,6 +68,10 @@ _DROPPED = re.compile(
     r"\s*drop\s+(?P<kind>storage\s+integration|resource\s+monitor|\w+)\s+if\s+exists\s+(?P<name>\w+)",
     re.IGNORECASE,
 )
+_ALTERED = re.compile(
+    r"\s*alter\s+(?P<kind>storage\s+integration|resource\s+monitor|user)\s+(?P<name>\w+)\s+set\b",
+    re.IGNORECASE,
+)
 _LASTING = re.compile(r"\s*create\s+(?:database|schema)\s+if\s+not\s+exists\s+([\w.]+)", re.I)
 _STAGE_CHANGE = re.compile(
     r"\s*(alter\s+stage|drop\s+stage\s+if\s+exists)\s+([\w.]+)(?:\s+set\s+url\s*=\s*'([^']+)')?",
@@ -76,8 +82,11 @@ _STAGE_MADE = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _CURRENT = re.compile(r"\s*select\s+current_(role|warehouse)\(\)", re.IGNORECASE)
-_DESCRIBED = re.compile(r"\s*desc\s+(integration|stage)\s+([\w.]+)", re.IGNORECASE)
-_PROPERTY = re.compile(r"(storage_\w+)\s*=\s*\(?'([^']*)'", re.IGNORECASE)
+_DESCRIBED = re.compile(r"\s*desc\s+(integration|stage|user)\s+([\w.]+)", re.IGNORECASE)
+_MONITOR = re.compile(r"\s*show\s+resource\s+monitors\s+like\s+'(\w+)'", re.IGNORECASE)
+_PROPERTY = re.compile(
+    r"(storage_\w+|credit_quota|rsa_public_key)\s*=\s*\(?'?([^'\s;]*)", re.IGNORECASE
+)
 SNOWFLAKE_USER_ARN = "arn:aws:iam::123456789001:user/abc1-b-self1234"
 _MANAGED = re.compile(
     r"\s+with\s+managed\s+access(\s+data_retention_time_in_days\s*=\s*\d+)?", re.IGNORECASE
@@ -183,6 +192,7 @@ def fake_snowflake(s3: Any) -> Iterator[FakeSnowflake]:
         closing(database.duck_conn),
         patch.object(fakesnow.server, "shared_fs", database),
         patch.object(fakesnow.server, "JSONResponse", _answer),
+        patch.object(fakesnow.server, "parse_one", _parsed),
         patch.object(macros, "FS_FLATTEN", _FLATTEN),
         patch.object(transforms, "numeric_agg_implicit_cast", lambda expression: expression),
         patch.object(arrow, "timestamp_to_sf_struct", _with_nulls(arrow.timestamp_to_sf_struct)),
@@ -210,6 +220,11 @@ def _serving() -> Iterator[int]:
         yield listener.getsockname()[1]
         server.should_exit = True
         thread.join()
+
+
+def _parsed(sql: str) -> Any:
+    """Parse as fakesnow does, but for what its grammar lacks: that is a query when it is run."""
+    return dialect.parse_one("select 1" if _DESCRIBED.match(sql) else sql)
 
 
 def _executing(running: FakeSnowflake) -> Any:
@@ -248,9 +263,8 @@ def _rewritten(running: FakeSnowflake, cursor: Any, command: str) -> str:
         keys = [entry["Key"] for entry in running.keys(bucket, prefix + staged["path"])]
         _register(running, cursor, bucket, keys)
         return f"select {_values(staged['values'])} from {_STAGED}"
-    if current := _CURRENT.match(command):
-        value = running.current[current[1].lower()]
-        return f"select '{value}'" if value else "select null"
+    if told := _told(running, command):
+        return told
     if made := _STAGE_MADE.match(command):
         running.integrations[made[1].lower()] = made[2].upper()
     answer = _answer_without_running(running, cursor, command)
@@ -260,6 +274,17 @@ def _rewritten(running: FakeSnowflake, cursor: Any, command: str) -> str:
     # DuckDB has a function of that name, for another thing.
     command = re.sub(r"\bto_array\(", "fs_to_array(", command)
     return _TEMPORARY.sub(r"\1 \2", command)
+
+
+def _told(running: FakeSnowflake, command: str) -> str | None:
+    """Return a query for what only Snowflake knows of itself, or None."""
+    if current := _CURRENT.match(command):
+        value = running.current[current[1].lower()]
+        return f"select '{value}'" if value else "select null"
+    if monitor := _MONITOR.match(command):
+        quota = running.account_objects[f"resource monitor {monitor[1].upper()}"]["CREDIT_QUOTA"]
+        return f"select '{monitor[1]}' as \"name\", '{quota}.00' as \"credit_quota\""
+    return None
 
 
 def _answer_without_running(running: FakeSnowflake, cursor: Any, command: str) -> str | None:
@@ -292,9 +317,9 @@ def _account_answer(running: FakeSnowflake, command: str) -> str:
         if running.account_objects.pop(name, None) is None:
             return "Drop statement executed successfully (already dropped)."
         return f"{dropped['name']} successfully dropped."
-    if altered := re.match(r"\s*alter\s+storage\s+integration\s+(\w+)", command, re.IGNORECASE):
-        name = f"storage integration {altered[1].upper()}"
-        running.account_objects[name].update(_properties(command))
+    if altered := _ALTERED.match(command):
+        name = f"{' '.join(altered['kind'].lower().split())} {altered['name'].upper()}"
+        running.account_objects.setdefault(name, {}).update(_properties(command))
     return "Statement executed successfully."
 
 
@@ -322,7 +347,14 @@ def _described(running: FakeSnowflake, cursor: Any, kind: str, name: str) -> str
             "STORAGE_INTEGRATION": running.integrations.get(name.lower(), ""),
         }
     else:
-        properties = running.account_objects[f"storage integration {name.upper()}"]
+        word = "user" if kind.lower() == "user" else "storage integration"
+        found = running.account_objects.get(f"{word} {name.upper()}")
+        if found is None:
+            raise ProgrammingError(msg=f"{name} does not exist or not authorized.", errno=2003)
+        properties = dict(found)
+        if key := properties.pop("RSA_PUBLIC_KEY", None):
+            digest = base64.b64encode(hashlib.sha256(base64.b64decode(key)).digest()).decode()
+            properties["RSA_PUBLIC_KEY_FP"] = f"SHA256:{digest}"
     rows = ", ".join(f"('{key}', '{value}')" for key, value in properties.items())
     return f'select * from (values {rows}) as described ("property", "property_value")'
 

@@ -5,6 +5,8 @@ drop storage integration if exists {integration};
 
 drop user if exists {user};
 
+drop user if exists {reader};
+
 drop role if exists {role};
 
 drop role if exists {loader};

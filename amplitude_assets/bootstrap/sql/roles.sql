@@ -48,3 +48,16 @@ grant select on future tables in schema {database}.gold to role {reader};
 grant select on all views in schema {database}.gold to role {reader};
 
 grant select on future views in schema {database}.gold to role {reader};
+
+-- Once the role was taken away and made again, what it had built belongs to somebody else.
+grant ownership on all tables in schema {database}.bronze to role {role} copy current grants;
+
+grant ownership on all views in schema {database}.bronze to role {role} copy current grants;
+
+grant ownership on all tables in schema {database}.silver to role {role} copy current grants;
+
+grant ownership on all views in schema {database}.silver to role {role} copy current grants;
+
+grant ownership on all tables in schema {database}.gold to role {role} copy current grants;
+
+grant ownership on all views in schema {database}.gold to role {role} copy current grants;

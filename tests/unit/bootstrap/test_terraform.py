@@ -21,8 +21,16 @@ def module(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy
 
 
+def test_the_modules_format() -> None:
+    if shutil.which("terraform") is None:
+        pytest.skip("terraform is not installed")
+    ended = terraform(_MODULE, "fmt", "-check", "-recursive", "-diff")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
 def terraform(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = ["terraform", f"-chdir={folder}", *arguments, "-no-color"]
+    color = [] if arguments[0] == "fmt" else ["-no-color"]
+    command = ["terraform", f"-chdir={folder}", *arguments, *color]
     return subprocess.run(command, capture_output=True, text=True, timeout=250, check=False)
 
 
