@@ -248,6 +248,12 @@ class Settings(BaseSettings):
         return self.lake_url or (self.data_path / "lake").as_uri()
 
     @property
+    def uses_s3(self) -> bool:
+        """Say whether S3 is needed, for the lake or to take hours from."""
+        urls = (self.resolved_lake_url, self.amplitude_s3_export_url or "")
+        return any(url.startswith("s3://") for url in urls)
+
+    @property
     def resolved_duckdb_path(self) -> Path:
         """Return the DuckDB file's absolute path."""
         if self.duckdb_path is None:

@@ -199,11 +199,9 @@ class _Probe:
 
     def into_the_lake(self) -> str:
         """Put, get, list and delete; the object is put once more then, for Snowflake."""
-        from dagster_aws.s3 import S3Resource
-
         url = self._settings.resolved_lake_url
         try:
-            lake = open_lake(self._settings, S3Resource(region_name=self._settings.aws_region))
+            lake = open_lake(self._settings)
             self._put(lake)
             self._lake = lake
             if b"".join(lake.get_object(self.key)) != self._data:

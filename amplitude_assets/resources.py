@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dagster import InitResourceContext, ResourceDefinition
-from dagster_aws.s3 import S3Resource
 
 from amplitude_assets.config import Settings
 from amplitude_assets.export.client import ExportClient
@@ -24,6 +23,7 @@ from amplitude_assets.progress import Progress, ProgressSink
 from amplitude_assets.s3_export import S3Export
 
 if TYPE_CHECKING:
+    from dagster_aws.s3 import S3Resource
     from dagster_dbt import DbtCliResource
 
     from amplitude_assets.warehouse.base import Warehouse
@@ -37,7 +37,7 @@ def open_export_client(settings: Settings) -> Iterator[ExportClient | S3Export]:
 
     With neither, start the emulator on loopback.
     """
-    s3_export = open_s3_export(settings, S3Resource(region_name=settings.aws_region))
+    s3_export = open_s3_export(settings)
     if s3_export is not None:
         yield s3_export
     elif settings.amplitude_api_key is None or settings.amplitude_secret_key is None:
@@ -82,23 +82,35 @@ def open_landing(settings: Settings) -> Landing:
     return Landing(settings.data_path / "landing", settings.project_id)
 
 
-def open_lake(settings: Settings, s3: S3Resource) -> Lake:
-    """Open the lake. On S3, endpoint, region and credentials are those of dagster-aws' resource."""
+def open_lake(settings: Settings, s3: "S3Resource | None" = None) -> Lake:
+    """Open the lake.
+
+    On S3, endpoint, region and credentials are those of dagster-aws' resource: `s3`, or that of
+    the settings.
+    """
     return _open_store(settings.resolved_lake_url, settings, s3)
 
 
-def open_s3_export(settings: Settings, s3: S3Resource) -> S3Export | None:
+def open_s3_export(settings: Settings, s3: "S3Resource | None" = None) -> S3Export | None:
     """Open the bucket of Amplitude's own S3 export, or return None when none is set."""
     url = settings.amplitude_s3_export_url
     return None if url is None else S3Export(_open_store(url, settings, s3), settings.project_id)
 
 
-def _open_store(url: str, settings: Settings, s3: S3Resource) -> Lake:
+def s3_resource(settings: Settings) -> "S3Resource":
+    """Return dagster-aws' resource for S3. To import it takes a third as long as Dagster itself."""
+    from dagster_aws.s3 import S3Resource
+
+    return S3Resource(region_name=settings.aws_region)
+
+
+def _open_store(url: str, settings: Settings, s3: "S3Resource | None") -> Lake:
     if not url.startswith("s3://"):
         return Lake(url)
     import boto3
     from botocore.exceptions import BotoCoreError
 
+    s3 = s3 or s3_resource(settings)
     try:
         client = s3.get_client()
         session = boto3.session.Session(
@@ -162,17 +174,12 @@ def build_resources(settings: Settings) -> dict[str, Any]:
         with open_export_client(settings) as client:
             yield client
 
-    s3 = S3Resource(region_name=settings.aws_region)
-
-    def lake(_: InitResourceContext) -> Lake:
-        # Not `context.resources.s3`, which is the client that this resource hands out.
-        return open_lake(settings, s3)
-
     def copy_merges(lake: Lake, forgotten: Forgotten) -> int:
-        source = open_s3_export(settings, s3)
+        source = open_s3_export(settings)
         return 0 if source is None else source.copy_merges(lake, forgotten)
 
     return {
+        **({"s3": s3_resource(settings)} if settings.uses_s3 else {}),
         "settings": settings,
         "export_client": ResourceDefinition(
             export_client, description="Amplitude's Export API, or the emulator without keys."
@@ -183,11 +190,12 @@ def build_resources(settings: Settings) -> dict[str, Any]:
         "clock": ResourceDefinition(
             lambda _: lambda: datetime.now(UTC), description="Tells the time, in UTC."
         ),
-        "s3": s3,
         "copy_merges": ResourceDefinition(
             lambda _: copy_merges, description="Brings the S3 export's merge files to the lake."
         ),
-        "lake": ResourceDefinition(lake, description="The object store at LAKE_URL."),
+        "lake": ResourceDefinition(
+            lambda _: open_lake(settings), description="The object store at LAKE_URL."
+        ),
         "warehouse": ResourceDefinition(
             lambda context: open_warehouse(settings, context.run.run_id if context.run else ""),
             description="The warehouse that WAREHOUSE names.",

@@ -16,7 +16,7 @@ from amplitude_assets.gzip_stream import GzipError, gunzip
 from amplitude_assets.json_lines import whole_lines
 from amplitude_assets.lake.store import Lake
 
-_BATCH_BYTES = 8 * 1024 * 1024
+_BATCH_BYTES = 2 * 1024 * 1024
 _READERS = 4
 _WAITING_BATCHES = 4
 
