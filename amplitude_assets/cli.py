@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import click
 
-from amplitude_assets import cli_setup
+from amplitude_assets import cli_privacy, cli_setup
 from amplitude_assets.config import Settings, SettingsError, load_settings
 from amplitude_assets.hours import (
     HOUR,
@@ -30,6 +30,7 @@ def cli() -> None:
 
 
 cli_setup.register(cli)
+cli_privacy.register(cli)
 
 
 def main() -> None:

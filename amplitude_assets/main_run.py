@@ -73,6 +73,16 @@ def run_main_job(
     return run.outcome
 
 
+def build_models(
+    settings: Settings, instance: DagsterInstance, progress: ProgressSink
+) -> list[str]:
+    """Build the models and the report over what is in bronze; return what failed, in words."""
+    models_job = build_definitions(settings, progress=progress).resolve_job_def("models_job")
+    return _reasons(
+        models_job.execute_in_process(run_config=_QUIET, instance=instance, raise_on_error=False)
+    )
+
+
 class MainRun:
     """One run of the main job over a graph, in two halves: the hours, and then the models."""
 

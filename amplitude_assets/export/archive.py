@@ -241,7 +241,7 @@ def _pass_through(archive: zipfile.ZipFile, job: HourJob, member: Member) -> Unp
             if objects is None or (job.privacy and job.privacy.changes(split_lines(block))):
                 return None
             lines += objects
-        return UnpackedMember(_published(part, member.name, lines), None, "")
+        return UnpackedMember(publish_part(part, member.name, lines), None, "")
 
 
 def _rewrite(archive: zipfile.ZipFile, job: HourJob, member: Member) -> UnpackedMember:
@@ -270,8 +270,8 @@ def _rewrite(archive: zipfile.ZipFile, job: HourJob, member: Member) -> Unpacked
         good.finish()
         bad.finish()
         return UnpackedMember(
-            _published(good_part, member.name, kept),
-            _published(bad_part, member.name, rejected),
+            publish_part(good_part, member.name, kept),
+            publish_part(bad_part, member.name, rejected),
             digest.hexdigest() if rejected else "",
             forgotten,
         )
@@ -375,7 +375,7 @@ def _joined(job: HourJob, files: list[HourFile]) -> HourFile:
         return _renamed(part, "", sum(file.lines for file in files))
 
 
-def _published(part: PartFile, member: str, lines: int) -> HourFile | None:
+def publish_part(part: PartFile, member: str, lines: int) -> HourFile | None:
     """Give a file its name, or return None when it has no lines and is not worth one."""
     return _renamed(part, member, lines) if lines else None
 

@@ -171,6 +171,13 @@ class Landing:
         for name in zips - self._zips_in_use():
             self._remove_file(self.zips / name)
 
+    def remove_all(self) -> None:
+        """Remove everything. It can be fetched again; what is on its way has to be."""
+        for folder in _entries(self._hours):
+            self._remove_folder(folder)
+        for path in _entries(self.zips):
+            self._remove_file(path)
+
     def sweep(self, keep_after: datetime) -> None:
         """Remove hours and zips last touched before `keep_after`, and what crashes left behind.
 

@@ -4,7 +4,7 @@ It is what keeps them out when an hour is exported again, so whoever unpacks rea
 """
 
 import hashlib
-from datetime import datetime
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -14,20 +14,24 @@ from amplitude_assets.lake.store import Lake, LakeError
 
 
 class Request(BaseModel):
-    """One person who asked to be forgotten: the digest of each of their ids."""
+    """One person who asked to be forgotten: the digest of each of their ids.
+
+    `hours` are those that held lines of theirs when they asked.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    version: Literal[1] = 1
     project_id: int
     asked_at: Utc
     digests: tuple[Sha256, ...]
+    hours: tuple[Utc, ...]
 
 
-def add_request(lake: Lake, project_id: int, digests: frozenset[str], asked_at: datetime) -> str:
-    """Put a person on the list, and return the object's key. Doing it twice adds nothing."""
-    request = Request(project_id=project_id, asked_at=asked_at, digests=tuple(sorted(digests)))
-    name = hashlib.sha256("\n".join(request.digests).encode()).hexdigest()
-    key = forgotten_key(project_id, name)
+def add_request(lake: Lake, request: Request) -> str:
+    """Put a person on the list, and return the object's key. The same ids have the same key."""
+    name = hashlib.sha256("\n".join(sorted(request.digests)).encode()).hexdigest()
+    key = forgotten_key(request.project_id, name)
     lake.write(key, (request.model_dump_json(indent=2) + "\n").encode())
     return key
 

@@ -4,7 +4,7 @@ DuckDB (`duckdb.py`) and Snowflake (`snowflake.py`) are behind this interface. E
 bronze is dbt's.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -67,6 +67,17 @@ class LoadReport:
     errors: list[LoadError] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class PersonLines:
+    """How many lines of an hour of bronze have these ids, which are text or null."""
+
+    export_hour: datetime
+    amplitude_id: str | None
+    user_id: str | None
+    merged_amplitude_id: str | None
+    lines: int
+
+
 class Warehouse(Protocol):
     """The small interface that the assets, the checks and the command line use."""
 
@@ -111,10 +122,33 @@ class Warehouse(Protocol):
         """Return the rows of a query that both engines read, such as one over gold."""
         ...
 
+    def sha256(self, text: str) -> str:
+        """Return the SQL for the SHA-256 of a text, itself SQL, in hexadecimal."""
+        ...
+
+    def lines_of_people(self, project_id: int, digests: Collection[str]) -> list[PersonLines]:
+        """Return what lines of `bronze.raw_events` have one of the ids of these digests.
+
+        Both the digests and their ids are as in `export/privacy.py`; the id that a line says it
+        was merged into counts.
+        """
+        ...
+
+    def drop_merges(self, project_id: int, keys: Collection[str]) -> None:
+        """Take the merges of these merge files out of `bronze.merge_ids`, to be loaded again."""
+        ...
+
     def exclusive(self) -> AbstractContextManager[None]:
         """Hold the warehouse for dbt, where only one process can write at a time."""
         ...
 
     def compact(self) -> None:
         """Give back the space of replaced rows, where the warehouse does not by itself."""
+        ...
+
+    def rewrite(self) -> None:
+        """Leave nothing of replaced rows in the warehouse's own files, where that is in our hands.
+
+        It takes the room of a second copy for a while.
+        """
         ...

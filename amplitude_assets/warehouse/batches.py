@@ -135,6 +135,11 @@ def hour_rows(batch: Sequence[Manifest]) -> list[dict[str, Any]]:
     ]
 
 
+def quoted(digests: Iterable[str]) -> str:
+    """Return digests in hexadecimal as SQL lists them."""
+    return ", ".join(f"'{int(digest, 16):064x}'" for digest in sorted(digests))
+
+
 def range_parameters(project_id: int, hours: HourRange) -> dict[str, object]:
     """Return the parameters of a script over a range of hours."""
     return {

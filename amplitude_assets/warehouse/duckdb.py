@@ -7,7 +7,7 @@ in turn instead of failing.
 
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +24,7 @@ from amplitude_assets.warehouse.base import (
     LedgerRow,
     LoadReport,
     OnLoaded,
+    PersonLines,
     WarehouseError,
 )
 from amplitude_assets.warehouse.batches import (
@@ -35,6 +36,7 @@ from amplitude_assets.warehouse.batches import (
     load_changed,
     merge_keys,
     naive,
+    quoted,
     range_parameters,
     utc,
 )
@@ -129,6 +131,25 @@ class DuckDBWarehouse:
         with self._connection() as con:
             return con.execute(sql).fetchall()
 
+    def sha256(self, text: str) -> str:
+        """See `Warehouse.sha256`."""
+        return f"sha256({text})"
+
+    def lines_of_people(self, project_id: int, digests: Collection[str]) -> list[PersonLines]:
+        """See `Warehouse.lines_of_people`."""
+        with self._connection() as con:
+            sql = _script("lines_of_people").replace("{digests}", quoted(digests))
+            rows = con.execute(sql, {"project_id": project_id}).fetchall()
+        return [PersonLines(*map(aware, row)) for row in rows]
+
+    def drop_merges(self, project_id: int, keys: Collection[str]) -> None:
+        """See `Warehouse.drop_merges`."""
+        with self._connection() as con:
+            for key in keys:
+                con.execute(
+                    _script("delete_merges"), {"project_id": project_id, "source_object": key}
+                )
+
     @contextmanager
     def exclusive(self) -> Iterator[None]:
         """Hold the file for something else that opens it, such as dbt.
@@ -148,6 +169,27 @@ class DuckDBWarehouse:
                 # What is spilled outlives a process that is killed, and nothing else removes it.
                 shutil.rmtree(f"{self.path}.tmp", ignore_errors=True)
                 con.execute("checkpoint")
+
+    def rewrite(self) -> None:
+        """See `Warehouse.rewrite`: DuckDB keeps the bytes of deleted rows until they are reused.
+
+        The copy takes the file's place when it is whole, so a kill leaves one or the other.
+        """
+        if not self.path.exists():
+            return
+        self.compact()
+        copy = self.path.with_name(f"{self.path.name}.copy")
+        with self._locked():
+            for left in (copy, copy.with_name(f"{copy.name}.wal")):
+                left.unlink(missing_ok=True)
+            con = _open(self.path, self._lock_seconds)
+            try:
+                con.execute(f"attach '{str(copy).replace(chr(39), chr(39) * 2)}' as copied")
+                con.execute("set force_compression = 'zstd'")
+                con.execute(f'copy from database "{self.path.stem}" to copied')
+            finally:
+                con.close()
+            copy.replace(self.path)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

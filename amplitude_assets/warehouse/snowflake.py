@@ -22,6 +22,7 @@ from amplitude_assets.warehouse.base import (
     LedgerRow,
     LoadReport,
     OnLoaded,
+    PersonLines,
 )
 from amplitude_assets.warehouse.batches import (
     BatchLimits,
@@ -34,6 +35,7 @@ from amplitude_assets.warehouse.batches import (
     merge_keys,
     naive,
     objects_of,
+    quoted,
     range_parameters,
     utc,
 )
@@ -137,12 +139,35 @@ class SnowflakeWarehouse:
         with open_session(self._connect) as session:
             return session.fetch(sql)
 
+    def sha256(self, text: str) -> str:
+        """See `Warehouse.sha256`."""
+        return f"sha2({text}, 256)"
+
+    def lines_of_people(self, project_id: int, digests: Collection[str]) -> list[PersonLines]:
+        """See `Warehouse.lines_of_people`."""
+        (statement,) = statements_of("lines_of_people")
+        with open_session(self._connect) as session:
+            if not session.has_tables():
+                return []
+            sql = statement.replace("{digests}", quoted(digests))
+            rows = session.fetch(sql, {"project_id": project_id})
+        return [PersonLines(*map(aware, row)) for row in rows]
+
+    def drop_merges(self, project_id: int, keys: Collection[str]) -> None:
+        """See `Warehouse.drop_merges`."""
+        with open_session(self._connect) as session:
+            for key in keys:
+                session.run("delete_merges", {"project_id": project_id, "source_object": key})
+
     def exclusive(self) -> AbstractContextManager[None]:
         """See `Warehouse.exclusive`: Snowflake takes many writers, so there is nothing to hold."""
         return nullcontext()
 
     def compact(self) -> None:
         """See `Warehouse.compact`: Snowflake does it by itself."""
+
+    def rewrite(self) -> None:
+        """See `Warehouse.rewrite`: Time Travel and Fail-safe end by themselves, and not sooner."""
 
     def _tag(self, batch: Sequence[Manifest], load_id: str) -> str:
         """Return what Snowflake's query history shows beside each statement of a batch."""

@@ -25,7 +25,11 @@
             insert into {{ consumed_hours }} (project_id, export_hour, load_id, settings)
             select project_id, export_hour, load_id, '{{ settings }}' from {{ load_batch }} where load_id is not null;
             {# What the batch had touched. Emptied last: a key too many costs time, one too few is an error. #}
-            {% for name in ['touched_users', 'touched_dates', 'touched_hours', 'touched_devices', 'event_verdicts'] %}
+            {# The others are of use to this run only, and would keep ids of people who are forgotten. #}
+            {% for name in [
+                'touched_users', 'touched_dates', 'touched_hours', 'touched_devices', 'event_verdicts',
+                'judged_rows', 'event_changes', 'rekeyed_ids',
+            ] %}
             delete from {{ silver_relation(name) }};
             {% endfor %}
         {% endif %}

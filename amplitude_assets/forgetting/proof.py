@@ -1,0 +1,99 @@
+"""The proof that a person is forgotten: what is left of them, place by place, all of it none."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from amplitude_assets.forgetting.lake import count_lines, objects_of, read_contents
+from amplitude_assets.forgetting.person import Person, is_of
+from amplitude_assets.forgetting.removal import Places
+from amplitude_assets.warehouse.batches import merge_keys
+
+# Columns with an id of a person in them, by whatever name a table calls it.
+_ID_COLUMNS = frozenset(
+    (
+        "amplitude_id", "merged_amplitude_id", "surviving_amplitude_id", "user_id",
+        "first_user_id", "user_key",
+    )
+)  # fmt: skip
+_LAYERS = ("bronze", "silver", "gold")
+_ORPHANED_DEVICES = """
+select count(*)
+from silver.devices as devices
+left join silver.events as events
+    on devices.project_id = events.project_id and devices.device_id = events.device_id
+where events.device_id is null
+"""
+
+
+@dataclass(frozen=True)
+class Left:
+    """What is left of a person in one place: `rows` rows, lines or files."""
+
+    place: str
+    rows: int
+
+
+def prove(places: Places, person: Person) -> list[Left]:
+    """Look everywhere for what is left of a person. Raises LakeError and WarehouseError.
+
+    In the lake: the objects of their hours, every object that no manifest names, every rejected
+    line, every merge file. In the warehouse: every row of every table and view that has ids.
+    """
+    return [*_in_lake(places, person), *_in_warehouse(places, person)]
+
+
+def _in_lake(places: Places, person: Person) -> Iterator[Left]:
+    lake = places.lake
+    contents = read_contents(lake, places.project_id)
+    theirs = [
+        item.key
+        for hour in person.hours
+        if (manifest := contents.manifests.get(hour)) is not None
+        for item in objects_of(manifest)
+    ]
+    rejected = [m.rejected.key for m in contents.manifests.values() if m.rejected is not None]
+    for name, keys in (
+        (f"events of {len(person.hours):,} hours", set(theirs) - set(rejected)),
+        ("rejected lines", set(rejected)),
+        ("older deliveries", set(contents.unnamed)),
+        ("merge files", merge_keys(lake, places.project_id)),
+    ):
+        yield Left(f"lake: {name}", sum(count_lines(lake, key, person) for key in keys))
+
+
+def _in_warehouse(places: Places, person: Person) -> Iterator[Left]:
+    columns = _columns(places)
+    for table in sorted(columns, key=lambda name: (_LAYERS.index(name.split(".")[0]), name)):
+        ids = sorted(columns[table] & _ID_COLUMNS)
+        if ids:
+            condition = " or ".join(is_of(places.warehouse, person, column) for column in ids)
+            if "project_id" in columns[table]:
+                condition = f"project_id = {places.project_id} and ({condition})"
+            # Names of the schema and digests, and nothing that was typed in.
+            yield _counted(places, table, f"select count(*) from {table} where {condition}")  # noqa: S608
+    if "bronze.raw_events" in columns:
+        lines = places.warehouse.lines_of_people(places.project_id, person.digests)
+        yield Left("bronze.raw_events", sum(line.lines for line in lines))
+        rejected = places.warehouse.query(
+            f"select line from bronze.rejected_lines where project_id = {places.project_id}"  # noqa: S608
+        )
+        yield Left("bronze.rejected_lines", sum(person.mentioned_in(line) for (line,) in rejected))
+    if "silver.devices" in columns:
+        yield _counted(places, "silver.devices (of no event)", _ORPHANED_DEVICES)
+
+
+def _columns(places: Places) -> dict[str, set[str]]:
+    """Return the columns of every table and view of the three layers."""
+    columns: dict[str, set[str]] = {}
+    for schema, table, column in places.warehouse.query(
+        "select lower(table_schema), lower(table_name), lower(column_name) "
+        "from information_schema.columns"
+    ):
+        if schema in _LAYERS:
+            columns.setdefault(f"{schema}.{table}", set()).add(column)
+    return columns
+
+
+def _counted(places: Places, place: str, sql: str) -> Left:
+    ((count,),) = places.warehouse.query(sql)
+    return Left(place, int(count))
