@@ -60,6 +60,7 @@ class Place:
     retention_hours: int = 1000
     warehouse_folder: str = ""
     shares_dagster: bool = False
+    privacy: dict[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.settings = Settings(
@@ -73,6 +74,7 @@ class Place:
             data_dir=self.folder,
             duckdb_path=self.folder / self.warehouse_folder / "warehouse.duckdb",
             landing_retention_hours=self.retention_hours,
+            **self.privacy,
         )
 
     def run(
