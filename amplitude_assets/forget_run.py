@@ -139,7 +139,7 @@ def _remove(
     progress: ProgressSink,
 ) -> list[str]:
     """Remove the person from landing area to gold; return what failed of the models."""
-    contents = find_hours(places, person)
+    contents = find_hours(places, person)  # again: people take their time to confirm
     told = StepProgress(progress, "lake", len(person.hours), units="lines removed")
     remove(places, person, contents, told.add)
     # dbt takes seconds to import: after the lake, which is the longer part.

@@ -3,6 +3,7 @@
 Each step can be done again: killed anywhere, the next time finds what is left.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -72,7 +73,8 @@ def objects_of(manifest: Manifest) -> list[LakeObject]:
 def count_lines(lake: Lake, key: str, person: Person) -> int:
     """Count the lines of an object that are theirs, or name them. Raises LakeError."""
     if key.startswith(rejected_prefix(person.project_id)):
-        return sum(person.mentioned_in(_record(line)["line"]) for line in lines_of(lake, key))
+        mentions = person.mentions()
+        return sum(bool(mentions.search(_record(line)["line"])) for line in lines_of(lake, key))
     forgotten = person.forgotten
     if key.startswith(merge_prefix(person.project_id)):
         return sum(
@@ -117,7 +119,9 @@ def rewrite_hour(lake: Lake, manifest: Manifest, person: Person) -> int:
             file, gone = _rewritten(lake, item, job.folder, forgotten.kept)
             members.append(UnpackedMember(file, None, "", gone))
         if manifest.rejected is not None:
-            file, _ = _rewritten(lake, manifest.rejected, job.folder, partial(_withheld, person))
+            file, _ = _rewritten(
+                lake, manifest.rejected, job.folder, partial(_withheld, person.mentions())
+            )
             members.append(UnpackedMember(None, file, file.sha256 if file else ""))
         files = assembled(job, members)
         held = [*files.files, *([files.rejected_file] if files.rejected_file else [])]
@@ -158,10 +162,10 @@ def _rewritten(
         return publish_part(rest if gone or edited else same, item.member, kept), gone
 
 
-def _withheld(person: Person, line: bytes) -> bytes:
+def _withheld(mentions: re.Pattern[str], line: bytes) -> bytes:
     """Return a record of a rejected line, without its text if that names the person."""
     record = _record(line)
-    if not person.mentioned_in(record["line"]):
+    if not mentions.search(record["line"]):
         return line
     return orjson.dumps({**record, "line": "", "reason": f"{record['reason']}; {_WITHHELD}"})
 

@@ -36,11 +36,8 @@ class Person:
         """Return the ids for people to read: Amplitude ids as numbers, user ids as `user:…`."""
         return sorted(key.removeprefix(f"{self.project_id}-") for key in self.keys)
 
-    def mentioned_in(self, text: str) -> bool:
-        """Say whether a text that is no JSON has one of the ids in it."""
-        return bool(self._mentions().search(text))
-
-    def _mentions(self) -> re.Pattern[str]:
+    def mentions(self) -> re.Pattern[str]:
+        """Return what finds one of the ids in a text that is no JSON, however it is written."""
         ways = [way for one in self.ids for way in _ways_to_write(one)]
         return re.compile("|".join(ways) or r"(?!)")
 

@@ -77,7 +77,9 @@ def _in_warehouse(places: Places, person: Person) -> Iterator[Left]:
         rejected = places.warehouse.query(
             f"select line from bronze.rejected_lines where project_id = {places.project_id}"  # noqa: S608
         )
-        yield Left("bronze.rejected_lines", sum(person.mentioned_in(line) for (line,) in rejected))
+        mentions = person.mentions()
+        named = sum(bool(mentions.search(line)) for (line,) in rejected)
+        yield Left("bronze.rejected_lines", named)
     if "silver.devices" in columns:
         yield _counted(places, "silver.devices (of no event)", _ORPHANED_DEVICES)
 

@@ -175,21 +175,28 @@ class DuckDBWarehouse:
 
         The copy takes the file's place when it is whole, so a kill leaves one or the other.
         """
+        import duckdb
+
         if not self.path.exists():
             return
         self.compact()
-        copy = self.path.with_name(f"{self.path.name}.copy")
+        path = self.path.resolve()  # what a link leads to, and not the link
+        copy = path.with_name(f"{path.name}.copy")
         with self._locked():
             for left in (copy, copy.with_name(f"{copy.name}.wal")):
                 left.unlink(missing_ok=True)
-            con = _open(self.path, self._lock_seconds)
+            con = _open(path, self._lock_seconds)
             try:
-                con.execute(f"attach '{str(copy).replace(chr(39), chr(39) * 2)}' as copied")
-                con.execute("set force_compression = 'zstd'")
-                con.execute(f'copy from database "{self.path.stem}" to copied')
+                _copy_database(con, copy)
+            except duckdb.Error as error:
+                raise WarehouseError(
+                    f"cannot write {copy}, a copy of DUCKDB_PATH {self.path}: "
+                    f"{str(error).splitlines()[0]}; make room, and run again"
+                ) from None
             finally:
                 con.close()
-            copy.replace(self.path)
+            shutil.copymode(path, copy)
+            copy.replace(path)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -254,6 +261,18 @@ def _open(path: Path, patience: float) -> "duckdb.DuckDBPyConnection":
                     f"cannot open DUCKDB_PATH {path}: {reason}. Close other programs that use it"
                 ) from None
             time.sleep(0.2)
+
+
+def _copy_database(con: "duckdb.DuckDBPyConnection", copy: Path) -> None:
+    ((name,),) = con.execute("select current_database()").fetchall()
+    con.execute("set force_compression = 'zstd'")
+    con.execute(f"attach '{_escaped(copy, chr(39))}' as amplitude_assets_copy")
+    con.execute(f'copy from database "{_escaped(name, chr(34))}" to amplitude_assets_copy')
+    con.execute("detach amplitude_assets_copy")
+
+
+def _escaped(text: object, quote: str) -> str:
+    return str(text).replace(quote, quote * 2)
 
 
 def _replace(

@@ -131,3 +131,23 @@ def test_the_newest_hour_follows_the_delay() -> None:
     assert asked_hours(settings, 1, None, None, NOW).last == NEWEST - 3 * HOUR
     with pytest.raises(HourError, match="2026-09-03T06"):
         asked_hours(settings, None, NEWEST, NEWEST, NOW)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "--user USER_ID"),
+        (["--user", "", "--yes"], "not empty"),
+        (["--amplitude-id", "anna", "--yes"], "--amplitude-id"),
+        (["--user", "anna"], "give --yes"),
+    ],
+)
+def test_somebody_who_cannot_be_forgotten(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, arguments: list[str], said: str
+) -> None:
+    assert said in refused(capsys, "forget", *arguments)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nobody_of_that_id_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "no event of project" in refused(capsys, "forget", "--user", "nobody", "--yes")

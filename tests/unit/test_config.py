@@ -55,6 +55,8 @@ def test_the_region_gives_the_origin(
         ({"ARCHIVE_MAX_RATIO": "0"}, "ARCHIVE_MAX_RATIO"),
         ({"PROJECT_TIMEZONE": "Middle/Earth"}, "PROJECT_TIMEZONE: .*IANA"),
         ({"WEEK_START": "friday"}, "WEEK_START"),
+        ({"PRIVACY_DROP": "ip_address, uuid"}, "PRIVACY_DROP: uuid cannot be masked"),
+        ({"PRIVACY_HASH": "user_id"}, "PRIVACY_HASH_KEY: .*16 signs"),
     ],
 )
 def test_a_setting_that_cannot_be_used_is_named(
@@ -111,3 +113,13 @@ def test_dbt_sees_the_settings_and_the_next_reader_does_not(
         assert (os.environ["WEEK_START"], os.environ["PROJECT_TIMEZONE"]) == ("sunday", "UTC")
         assert os.environ["SNOWFLAKE_PRIVATE_KEY_PATH"] == str(tmp_path / "keys" / "pipeline.p8")
     assert dict(os.environ) == before
+
+
+def test_masks_are_read_from_lists(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PRIVACY_DROP", "ip_address, user_properties.e.mail")
+    monkeypatch.setenv("PRIVACY_HASH", "user_id")
+    monkeypatch.setenv("PRIVACY_HASH_KEY", "a secret of many signs")
+    settings = load_settings()
+    assert set(map(str, settings.masks.dropped)) == {"ip_address", "user_properties.e.mail"}
+    assert set(map(str, settings.masks.hashed)) == {"user_id"}
+    assert "a secret of many signs" not in repr(settings) + repr(settings.masks)

@@ -242,3 +242,23 @@ def _hold_open(path: Path, ready: Event, done: Event) -> None:
     with duckdb.connect(str(path)):
         ready.set()
         done.wait(60)
+
+
+def test_a_rewritten_file_holds_the_same_rows_and_no_byte_of_replaced_ones(tmp_path: Path) -> None:
+    lake = Lake((tmp_path / "lake").as_uri())
+    path = tmp_path / 'an "odd\'s" name.duckdb'
+    warehouse = DuckDBWarehouse(path)
+    theirs, ours = b'{"who":"anna@example.com"}', b'{"who":"bob"}'
+    warehouse.load(lake, [publish(lake, FIRST, [[theirs, ours]], tmp_path / "files")], "load-1")
+    warehouse.load(lake, [publish(lake, FIRST, [[ours]], tmp_path / "files")], "load-2")
+    with duckdb.connect(str(path)) as con:
+        con.execute("create view bronze.a_view as select count(*) as lines from bronze.raw_events")
+    assert b"anna@example.com" in path.read_bytes()  # a delete alone leaves it
+    link = tmp_path / "link.duckdb"
+    link.symlink_to(path)
+    DuckDBWarehouse(link).rewrite()
+    assert link.is_symlink()
+    assert warehouse.query("select event from bronze.raw_events") == [(ours.decode(),)]
+    assert warehouse.query("select lines from bronze.a_view") == [(1,)]
+    assert b"anna@example.com" not in path.read_bytes()
+    assert sorted(one.name for one in tmp_path.glob("*.copy*")) == []
