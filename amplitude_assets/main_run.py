@@ -76,11 +76,18 @@ def run_main_job(
 def build_models(
     settings: Settings, instance: DagsterInstance, progress: ProgressSink
 ) -> list[str]:
-    """Build the models and the report over what is in bronze; return what failed, in words."""
+    """Build the models and the report over what is in bronze; return what failed, in words.
+
+    Raises KeyboardInterrupt when the process was interrupted.
+    """
     models_job = build_definitions(settings, progress=progress).resolve_job_def("models_job")
-    return _reasons(
-        models_job.execute_in_process(run_config=_QUIET, instance=instance, raise_on_error=False)
-    )
+    with noting_interrupts() as interrupted, presence(settings.dagster_home_path) as tags:
+        result = models_job.execute_in_process(
+            run_config=_QUIET, instance=instance, tags=tags, raise_on_error=False
+        )
+        if interrupted():
+            raise KeyboardInterrupt
+    return _reasons(result)
 
 
 class MainRun:
