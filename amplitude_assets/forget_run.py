@@ -13,7 +13,6 @@ from rich.console import Console
 from rich.table import Table
 
 from amplitude_assets.config import Settings, SettingsError
-from amplitude_assets.console import progress_display
 from amplitude_assets.export.errors import DiskError
 from amplitude_assets.export.privacy import Field
 from amplitude_assets.forgetting.person import Person, find_person
@@ -24,6 +23,7 @@ from amplitude_assets.instance import open_instance
 from amplitude_assets.lake.forgotten import read_requests
 from amplitude_assets.lake.store import LakeError
 from amplitude_assets.progress import ProgressSink, StepProgress
+from amplitude_assets.progress_display import progress_display
 from amplitude_assets.resources import open_lake, open_landing, open_warehouse
 from amplitude_assets.warehouse.base import WarehouseError
 
