@@ -7,7 +7,6 @@ from io import StringIO
 
 import click
 from dagster import DagsterInstance
-from dagster_aws.s3 import S3Resource
 from filelock import FileLock, Timeout
 from rich.console import Console
 from rich.table import Table
@@ -74,7 +73,7 @@ def _places(settings: Settings) -> Places:
     return Places(
         settings.project_id,
         open_landing(settings),
-        open_lake(settings, S3Resource(region_name=settings.aws_region)),
+        open_lake(settings),
         open_warehouse(settings),
     )
 
