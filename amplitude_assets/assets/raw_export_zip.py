@@ -68,11 +68,12 @@ def raw_export_zip_asset(rules: HourlyRules, settings: Settings) -> AssetsDefini
             landing.record(delivery, attempt)
             told.add(len(delivery.hours), delivery.bytes)
 
-        errors = export_client.fetch_all(
-            contiguous_ranges(wanted, longest=settings.amplitude_request_hours),
-            landing.zips,
-            on_delivery=record,
-        )
+        with landing.alone():
+            errors = export_client.fetch_all(
+                contiguous_ranges(wanted, longest=settings.amplitude_request_hours),
+                landing.zips,
+                on_delivery=record,
+            )
         for error in errors:
             outcome.fail(
                 error.hours,

@@ -14,12 +14,13 @@ import hashlib
 import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
+from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from amplitude_assets.export.archive import (
@@ -74,10 +75,27 @@ class Landing:
         self._folder = root / str(project_id)
         self.zips = self._folder / "zips"
         self._hours = self._folder / "hours"
+        self._lock = root.with_name(f"{root.name}-{project_id}.lock")
 
     def hour_folder(self, hour: datetime) -> Path:
         """Return the folder of an hour's files."""
         return self._hours / format_hour(hour)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Wait until no other process of this machine asks for the project. Raises DiskError.
+
+        A pool of Dagster's does the same for all machines. But as long as it is kept in SQLite, two
+        runs that ask for a place in the same moment may both get it.
+        """
+        lock = FileLock(self._lock)
+        with disk_errors(self._lock.parent):
+            self._lock.parent.mkdir(parents=True, exist_ok=True)
+            lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
 
     def record(self, delivery: Delivery, attempt_id: str) -> None:
         """Note what arrived, for each hour of the delivery. Raises DiskError."""

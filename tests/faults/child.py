@@ -69,6 +69,11 @@ def run_and_report(place: Place, hours: HourRange, models: bool, report: Path) -
     report.write_text("succeeded" if outcome.succeeded else "\n".join(outcome.reasons))
 
 
+def ask_and_report(place: Place, hours: HourRange, report: Path) -> None:
+    """Ask the server for hours, and write to a file whether all came."""
+    report.write_text("all came" if place.ask(hours) else "not all came")
+
+
 def open_dagster(place: Place) -> None:
     """Open Dagster's own state, which the first to do so makes."""
     with open_instance(place.settings) as instance:

@@ -13,6 +13,8 @@ from typing import Any
 import duckdb
 from dagster import DagsterInstance, Definitions, RetryPolicy
 
+from amplitude_assets.automation.requests import range_tags
+from amplitude_assets.automation.runs import STAGES
 from amplitude_assets.config import Settings
 from amplitude_assets.definitions import build_definitions
 from amplitude_assets.emulator import API_KEY, PROJECT_ID, SECRET_KEY
@@ -87,6 +89,17 @@ class Place:
         if models:
             run.build_models()
         return run.outcome
+
+    def ask(self, hours: HourRange) -> bool:
+        """Ask the server for these hours and go no further; say whether all came."""
+        job = self._graph.resolve_job_def("hours_job")
+        return job.execute_in_process(
+            run_config=_QUIET,
+            instance=self._instance,
+            asset_selection=STAGES[:1],
+            tags=range_tags(hours),
+            raise_on_error=False,
+        ).success
 
     def build(self, **overrides: object) -> Definitions:
         """Return the graph over this place, with the resources that are given in their place."""

@@ -11,10 +11,9 @@ import pytest
 
 from amplitude_assets.emulator import Emulator, Fault, FaultKind, World, WorldSettings, serve
 from amplitude_assets.hours import HOUR, HourRange
-from amplitude_assets.instance import AMPLITUDE_POOL, WAREHOUSE_POOL, open_instance
 from amplitude_assets.warehouse.base import WarehouseError
 from amplitude_assets.warehouse.duckdb import DuckDBWarehouse
-from tests.faults.child import open_dagster, run_and_report, start
+from tests.faults.child import ask_and_report, open_dagster, run_and_report, start
 from tests.faults.place import FIRST, Place
 
 DAY = HourRange(FIRST, FIRST + 11 * HOUR)
@@ -112,17 +111,25 @@ def test_the_clients_of_one_run_share_its_limit_across_threads(tmp_path: Path) -
         assert emulator.max_concurrent == 2
 
 
-def test_one_step_at_a_time_asks_amplitude_and_writes_the_warehouse(
-    emulator: Emulator, tmp_path: Path
-) -> None:
-    place = Place(tmp_path, emulator.base_url)
-    graph = place.build().resolve_job_def("main_job")
-    pools = {node.name: pool for node in graph.nodes if (pool := node.definition.pool)}
-    assert pools["raw_export_zip"] == AMPLITUDE_POOL
-    assert pools["bronze__raw_events"] == pools["dbt_models"] == WAREHOUSE_POOL
-    with open_instance(place.settings) as instance:
-        limits = instance.event_log_storage.get_pool_limits()
-        assert {limit.name: limit.limit for limit in limits} == {
-            AMPLITUDE_POOL: 1,
-            WAREHOUSE_POOL: 1,
-        }
+def test_runs_at_once_keep_to_the_requests_of_one(tmp_path: Path) -> None:
+    """Runs of three processes that share Dagster's state: one of them asks at a time."""
+    drip = Fault(FaultKind.SLOW_DRIP, pause_seconds=0.005)
+    with serve(World(WorldSettings(events_per_hour=20)), faults=[drip]) as emulator:
+        place = Place(
+            tmp_path / "data",
+            emulator.base_url,
+            max_concurrent=2,
+            request_hours=1,
+            shares_dagster=True,
+        )
+        parts = [HourRange(FIRST + n * HOUR, FIRST + (n + 2) * HOUR) for n in (0, 3, 6)]
+        reports = [tmp_path / f"{n}.txt" for n in range(len(parts))]
+        runs = [
+            start(ask_and_report, place, part, report)
+            for part, report in zip(parts, reports, strict=True)
+        ]
+        for run in runs:
+            run.join()
+        assert [report.read_text() for report in reports] == ["all came"] * 3
+        assert len(emulator.requests) == 9
+        assert emulator.max_concurrent == 2

@@ -3,6 +3,7 @@
 The only module of the tests that makes events by hand; it uses Dagster's private names for that.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from uuid import uuid4
@@ -18,9 +19,17 @@ from dagster import (
     MetadataValue,
 )
 from dagster._core.events import AssetMaterializationPlannedData, StepMaterializationData
+from dagster._core.remote_origin import (
+    RegisteredCodeLocationOrigin,
+    RemoteJobOrigin,
+    RemoteRepositoryOrigin,
+)
+from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import (
+    QueuedRunCoordinatorDaemon,
+)
 
 from amplitude_assets.automation.jobs import HOURS_JOB, MODELS_JOB
-from amplitude_assets.automation.requests import RANGE_END, RANGE_START
+from amplitude_assets.automation.requests import HISTORY, RANGE_END, RANGE_START
 from amplitude_assets.automation.runs import RAW_EVENTS, STAGES
 from amplitude_assets.hours import HourRange, hour_of_partition, partition_of_hour
 
@@ -81,11 +90,36 @@ class SimulatedRuns:
             DagsterEvent(event_type_value=kind.value, job_name=run.job_name), run.run_id
         )
 
-    def _add(self, job: str, assets: Collection[AssetKey], tags: Mapping[str, str]) -> DagsterRun:
+    def queue(self, tags: Mapping[str, str]) -> None:
+        """Put a run of hours in the queue."""
+        self._add(HOURS_JOB, STAGES, tags, DagsterRunStatus.QUEUED)
+
+    def leave_the_queue(self) -> Counter[str]:
+        """Start what Dagster's coordinator lets go now; count the runs by the tag that limits them.
+
+        Runs without such a tag count under the empty text.
+        """
+        let_go = QueuedRunCoordinatorDaemon(interval_seconds=1)._get_runs_to_dequeue(
+            self._instance, self._instance.get_concurrency_config(), fixed_iteration_time=None
+        )
+        for run in let_go:
+            started = DagsterEvent(DagsterEventType.RUN_START.value, run.job_name)
+            self._instance.report_dagster_event(started, run.run_id)
+        limited = ("dagster/backfill", HISTORY)
+        return Counter(next((tag for tag in limited if tag in run.tags), "") for run in let_go)
+
+    def _add(
+        self,
+        job: str,
+        assets: Collection[AssetKey],
+        tags: Mapping[str, str],
+        status: DagsterRunStatus = DagsterRunStatus.STARTED,
+    ) -> DagsterRun:
         run = DagsterRun(
             job_name=job,
             run_id=str(uuid4()),
-            status=DagsterRunStatus.STARTED,
+            status=status,
+            remote_job_origin=_origin(job) if status is DagsterRunStatus.QUEUED else None,
             asset_selection=frozenset(assets),
             tags=tags,
         )
@@ -107,3 +141,8 @@ class SimulatedRuns:
             event_specific_data=StepMaterializationData(materialisation),
         )
         self._instance.report_dagster_event(event, run.run_id)
+
+
+def _origin(job: str) -> RemoteJobOrigin:
+    location = RegisteredCodeLocationOrigin("amplitude_assets")
+    return RemoteJobOrigin(RemoteRepositoryOrigin(location, "__repository__"), job)

@@ -1,11 +1,20 @@
 """Dagster's instance as we set it up: the queue, the pools, what is retried and what is kept."""
 
+from collections import Counter
+
 from dagster import DagsterInstance
 
-from amplitude_assets.automation.requests import HISTORY, PRIORITIES, Reason, hours_request
+from amplitude_assets.automation.requests import (
+    HISTORY,
+    MODELS_PRIORITY,
+    PRIORITIES,
+    Reason,
+    hours_request,
+)
 from amplitude_assets.config import Settings
 from amplitude_assets.hours import HourRange, parse_hour
 from amplitude_assets.instance import AMPLITUDE_POOL, WAREHOUSE_POOL, open_instance
+from tests.support.simulated_runs import SimulatedRuns
 
 HOUR_5 = HourRange(parse_hour("2026-09-01T05"), parse_hour("2026-09-01T05"))
 
@@ -27,17 +36,30 @@ def test_the_pools_have_a_limit_of_their_own_from_the_start() -> None:
 
 
 def test_history_never_takes_the_whole_queue() -> None:
+    """Dagster's own coordinator over a long queue of history, and last in it what is new."""
     with opened() as instance:
-        queue = instance.get_concurrency_config().run_queue_config
-    assert queue is not None
-    limits = {limit["key"]: limit["limit"] for limit in queue.tag_concurrency_limits}
-    assert limits == {"dagster/backfill": 2, HISTORY: 1}
-    # One place for new hours and one for the models, whatever else there is to do.
-    assert queue.max_concurrent_runs - sum(limits.values()) == 2
-    assert [reason for reason in Reason if HISTORY not in hours_request(HOUR_5, reason).tags] == [
-        Reason.NEW
-    ]
+        runs = SimulatedRuns(instance)
+        for number in range(50):
+            runs.queue({"dagster/backfill": "a-year", "dagster/priority": str(number)})
+        for reason in (Reason.GAP, Reason.CARRIED_ON, Reason.FAILED_BEFORE, Reason.RECHECK):
+            runs.queue(dict(hours_request(HOUR_5, reason).tags))
+        assert runs.leave_the_queue() == Counter({"dagster/backfill": 2, HISTORY: 1})
+        assert runs.leave_the_queue() == Counter(), "history took more than its part"
+        runs.queue(dict(hours_request(HOUR_5, Reason.NEW).tags))
+        runs.queue({"dagster/priority": str(MODELS_PRIORITY)})
+        assert runs.leave_the_queue() == Counter({"": 2})
     assert max(PRIORITIES, key=lambda reason: PRIORITIES[reason]) is Reason.NEW
+
+
+def test_what_is_new_leaves_the_queue_before_history_that_waits_longer() -> None:
+    with opened() as instance:
+        runs = SimulatedRuns(instance)
+        for _ in range(2):
+            runs.queue({"dagster/backfill": "a-year"})
+        runs.queue(dict(hours_request(HOUR_5, Reason.GAP).tags))
+        for _ in range(5):
+            runs.queue(dict(hours_request(HOUR_5, Reason.NEW).tags))
+        assert runs.leave_the_queue() == Counter({"": 5})
 
 
 def test_only_a_lost_worker_is_worth_a_new_run() -> None:
