@@ -88,7 +88,7 @@ class Settings(BaseSettings):
     ) = None
     warehouse: Literal["duckdb", "snowflake"] = "duckdb"
     duckdb_path: Path | None = None
-    run_hours: int = Field(default=168, ge=1, le=8760)
+    run_hours: int = Field(default=168, ge=0, le=8760)
     archive_max_ratio: int = Field(default=1000, ge=1)
     archive_max_file_bytes: int = Field(default=64 * 1024**3, ge=1)
     landing_retention_hours: int = Field(default=48, ge=0)

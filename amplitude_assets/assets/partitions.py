@@ -25,5 +25,11 @@ def export_hours(settings: Settings) -> HourlyPartitionsDefinition:
 
 
 def hours_per_run(settings: Settings) -> BackfillPolicy:
-    """Return the policy of all hourly assets: many hours a run, all assets of a range in one."""
+    """Return the policy of all hourly assets: many hours a run, all assets of a range in one.
+
+    `dg launch` takes a range of hours only of assets that run any number of them at once, which
+    is `RUN_HOURS=0`.
+    """
+    if settings.run_hours == 0:
+        return BackfillPolicy.single_run()
     return BackfillPolicy.multi_run(max_partitions_per_run=settings.run_hours)

@@ -1,12 +1,16 @@
 """What the instance knows of runs and materialisations, as the sensors ask for it."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from dagster import (
+    AssetCheckEvaluation,
+    AssetCheckKey,
     AssetKey,
     AssetRecordsFilter,
     DagsterEvent,
+    DagsterEventType,
     DagsterInstance,
     DagsterRun,
     DagsterRunStatus,
@@ -16,6 +20,7 @@ from dagster import (
 
 from amplitude_assets.automation.jobs import HOURLY_ASSETS, HOURS_JOB, MAIN_JOB, MODELS_JOB
 from amplitude_assets.automation.models_follow import FollowMemory
+from amplitude_assets.checks.lost import CHECKS_THAT_TELL, lost_in
 
 if TYPE_CHECKING:
     from dagster_shared.error import SerializableErrorInfo
@@ -31,6 +36,8 @@ _ACTIVE = [
     DagsterRunStatus.CANCELING,
 ]
 _PAGE = 200
+_RECENT_BACKFILLS = 20
+_RECENT_CHECKS = 10
 
 
 def stages_of(run: DagsterRun) -> list[AssetKey]:
@@ -54,6 +61,37 @@ def _covers(run: DagsterRun, asset: AssetKey) -> bool:
     if run.asset_selection:
         return asset in run.asset_selection
     return run.job_name in (MAIN_JOB, HOURS_JOB if asset in STAGES else MODELS_JOB)
+
+
+def count_backfills(instance: DagsterInstance, asset: AssetKey) -> int:
+    """Count the backfills under way that include an asset; they may have no run just now."""
+    return sum(
+        backfill.status.value == "REQUESTED" and asset in (backfill.asset_selection or [asset])
+        for backfill in instance.get_backfills(limit=_RECENT_BACKFILLS)
+    )
+
+
+def lost_hours(instance: DagsterInstance) -> set[datetime]:
+    """Return the hours that the newest evaluations of the checks say are to be loaded again."""
+    return {
+        hour
+        for check in CHECKS_THAT_TELL
+        for evaluation in newest_evaluations(instance, check)[:1]
+        for hour in lost_in(evaluation.metadata)
+    }
+
+
+def newest_evaluations(
+    instance: DagsterInstance, check: AssetCheckKey
+) -> list[AssetCheckEvaluation]:
+    """Return what a check found of late, the newest first; runs that are not done with it aside."""
+    history = instance.event_log_storage.get_asset_check_execution_history(check, _RECENT_CHECKS)
+    events = (record.event.dagster_event for record in history if record.event is not None)
+    return [
+        event.asset_check_evaluation_data
+        for event in events
+        if event is not None and event.event_type is DagsterEventType.ASSET_CHECK_EVALUATION
+    ]
 
 
 def oldest_materialisation(instance: DagsterInstance, assets: Sequence[AssetKey]) -> int:

@@ -4,7 +4,7 @@ Each decides from what Dagster's instance knows and costs a few queries; none op
 the warehouse. The decisions themselves are in modules of their own, without Dagster.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from dagster import (
@@ -31,7 +31,9 @@ from amplitude_assets.automation.requests import MODELS_PRIORITY, Reason, hours_
 from amplitude_assets.automation.runs import (
     RAW_EVENTS,
     active_runs,
+    count_backfills,
     count_covering,
+    lost_hours,
     newest_change,
     oldest_materialisation,
     stages_of,
@@ -83,7 +85,8 @@ def new_hours_sensor(
         description=(
             f"Asks for exportable hours of the last {settings.lookback_days} days that are not in "
             "bronze: new ones first, then gaps, then hours that failed before, less and less "
-            "often. When the tables end earlier, it goes on from there."
+            "often. A gap is also what the checks find lost in the tables. When the tables end "
+            "earlier, it goes on from there."
         ),
     )
     def new_hours(context: SensorEvaluationContext) -> SensorResult:
@@ -104,6 +107,7 @@ def new_hours_sensor(
         memory = Memory.model_validate_json(context.cursor) if context.cursor else Memory()
         attempts = forget_old(memory.by_hour(), window, now, lookback)
         states |= _states(instance, partitions, set(attempts) - set(states))
+        states |= _states_of_lost(instance, states)
         decided = plan(dict(sorted(states.items())), attempts, now, settings.run_hours)
         return SensorResult(
             run_requests=[hours_request(hours, reason) for hours, reason in decided.requests],
@@ -176,7 +180,8 @@ def models_follow_bronze_sensor(
         decided = follow(
             memory,
             built=oldest_materialisation(instance, models),
-            loads_under_way=count_covering(runs, RAW_EVENTS),
+            loads_under_way=count_covering(runs, RAW_EVENTS)
+            + count_backfills(instance, RAW_EVENTS),
             builds_under_way=count_covering(runs, models[0]),
             now=clock(),
         )
@@ -201,6 +206,20 @@ def _states(
         status = found.get(key)
         states[hour_of_partition(key)] = _STATES[status.name] if status else HourState.MISSING
     return states
+
+
+def _states_of_lost(
+    instance: DagsterInstance, states: Mapping[datetime, HourState]
+) -> dict[datetime, HourState]:
+    """Return the state of hours that were loaded, and that the checks say are lost.
+
+    What the checks found holds until they look again, which each load ends with.
+    """
+    lost = [hour for hour in lost_hours(instance) if states.get(hour) is HourState.DONE]
+    if not lost:
+        return {}
+    loading = count_covering(active_runs(instance), RAW_EVENTS)
+    return dict.fromkeys(lost, HourState.UNDER_WAY if loading else HourState.MISSING)
 
 
 def _from_the_end_of_the_tables(

@@ -16,6 +16,7 @@ from dagster import (
 )
 
 from amplitude_assets.checks.ledger import Clock, ledger_ever, lookback, newest_exportable
+from amplitude_assets.checks.lost import lost
 from amplitude_assets.checks.words import counted, named
 from amplitude_assets.config import Settings
 from amplitude_assets.hours import HOUR, HourRange, format_hour
@@ -70,7 +71,11 @@ def no_hour_is_missing(
         passed=False,
         severity=AssetCheckSeverity.ERROR if old else AssetCheckSeverity.WARN,
         description=f"{counted(len(missing), 'hour')} missing: {named(missing)}. {remedy}",
-        metadata={**metadata, "missing": MetadataValue.text(named(missing))},
+        metadata={
+            **metadata,
+            "missing": MetadataValue.text(named(missing)),
+            **lost(hour for hour in missing if hour in healing),
+        },
     )
 
 

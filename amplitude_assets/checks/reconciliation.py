@@ -4,17 +4,19 @@ Both look at every hour of the ledger on every run. That costs one grouped count
 an old hour is found although nobody asked for it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from dagster import (
     AssetCheckResult,
     AssetChecksDefinition,
     AssetKey,
+    MetadataValue,
     ResourceParam,
     asset_check,
 )
 
+from amplitude_assets.checks.lost import lost
 from amplitude_assets.config import Settings
 from amplitude_assets.hours import HourRange, contiguous_ranges, floor_hour
 from amplitude_assets.instance import WAREHOUSE_POOL
@@ -34,11 +36,13 @@ def every_line_is_in_bronze(
 ) -> AssetCheckResult:
     """For every hour: lines exported = rows in bronze + rejected lines."""
     counts = _all_counts(settings, warehouse)
+    broken = [hour for hour in counts if hour.lines != hour.bronze_rows + hour.rejected_lines]
     return _judged(
         counts,
-        [hour for hour in counts if hour.lines != hour.bronze_rows + hour.rejected_lines],
+        broken,
         "lines exported = rows in bronze + rejected lines",
         "materialise bronze/raw_events for them again",
+        lost(hour.export_hour for hour in broken),
     )
 
 
@@ -74,7 +78,11 @@ def _silver_rows(hour: HourCounts) -> int:
 
 
 def _judged(
-    counts: Sequence[HourCounts], broken: Sequence[HourCounts], rule: str, remedy: str
+    counts: Sequence[HourCounts],
+    broken: Sequence[HourCounts],
+    rule: str,
+    remedy: str,
+    more_metadata: Mapping[str, MetadataValue] | None = None,
 ) -> AssetCheckResult:
     metadata = {
         "hours": len(counts),
@@ -95,5 +103,5 @@ def _judged(
     return AssetCheckResult(
         passed=False,
         description=f"{rule} does not hold for {named}{more}; {remedy}.",
-        metadata=metadata,
+        metadata={**metadata, **(more_metadata or {})},
     )

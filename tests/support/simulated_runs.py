@@ -9,6 +9,8 @@ from datetime import datetime
 from uuid import uuid4
 
 from dagster import (
+    AssetCheckEvaluation,
+    AssetCheckKey,
     AssetKey,
     AssetMaterialization,
     DagsterEvent,
@@ -19,6 +21,7 @@ from dagster import (
     MetadataValue,
 )
 from dagster._core.events import AssetMaterializationPlannedData, StepMaterializationData
+from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
 from dagster._core.remote_origin import (
     RegisteredCodeLocationOrigin,
     RemoteJobOrigin,
@@ -31,6 +34,7 @@ from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import (
 from amplitude_assets.automation.jobs import HOURS_JOB, MODELS_JOB
 from amplitude_assets.automation.requests import HISTORY, RANGE_END, RANGE_START
 from amplitude_assets.automation.runs import RAW_EVENTS, STAGES
+from amplitude_assets.checks.lost import lost
 from amplitude_assets.hours import HourRange, hour_of_partition, partition_of_hour
 
 
@@ -89,6 +93,33 @@ class SimulatedRuns:
         self._instance.report_dagster_event(
             DagsterEvent(event_type_value=kind.value, job_name=run.job_name), run.run_id
         )
+
+    def check(self, check: AssetCheckKey, lost_hours: Iterable[datetime]) -> None:
+        """Evaluate a check of bronze, which finds these hours lost."""
+        found = lost(lost_hours)
+        self._instance.report_runless_asset_event(
+            AssetCheckEvaluation(
+                check.asset_key, check.name, passed=not found["to_load_again"].value, metadata=found
+            )
+        )
+
+    def begin_backfill(self) -> PartitionBackfill:
+        """Begin a backfill of bronze, whose runs are begun apart."""
+        backfill = PartitionBackfill(
+            backfill_id=uuid4().hex[:8],
+            status=BulkActionStatus.REQUESTED,
+            from_failure=False,
+            tags={},
+            backfill_timestamp=0.0,
+            asset_selection=[RAW_EVENTS],
+        )
+        self._instance.add_backfill(backfill)
+        return backfill
+
+    def end_backfill(self, backfill: PartitionBackfill) -> None:
+        """End a backfill as a success."""
+        ended = backfill.with_status(BulkActionStatus.COMPLETED_SUCCESS)
+        self._instance.update_backfill(ended)
 
     def queue(self, tags: Mapping[str, str]) -> None:
         """Put a run of hours in the queue."""

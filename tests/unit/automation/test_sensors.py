@@ -4,11 +4,19 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from dagster import AssetKey, DagsterInstance, RunRequest, SensorDefinition, build_sensor_context
+from dagster import (
+    AssetCheckKey,
+    AssetKey,
+    DagsterInstance,
+    RunRequest,
+    SensorDefinition,
+    build_sensor_context,
+)
 
 from amplitude_assets.assets.partitions import export_hours
 from amplitude_assets.automation.requests import RANGE_END, RANGE_START, REASON
 from amplitude_assets.automation.sensors import models_follow_bronze_sensor, new_hours_sensor
+from amplitude_assets.checks.lost import CHECKS_THAT_TELL
 from amplitude_assets.config import Settings
 from amplitude_assets.hours import HOUR, HourRange, hour_of_partition, parse_hour
 from tests.support.simulated_runs import SimulatedRuns
@@ -158,6 +166,38 @@ def test_a_gap_made_by_hand_is_asked_for(instance: DagsterInstance) -> None:
     assert _asked(ticks.evaluate()) == [("2026-09-09T05", "gap")]
 
 
+@pytest.mark.parametrize("check", CHECKS_THAT_TELL, ids=lambda check: check.name)
+def test_an_hour_that_the_tables_have_lost_is_asked_for_and_not_in_a_storm(
+    instance: DagsterInstance, check: AssetCheckKey
+) -> None:
+    clock = Clock("2026-09-10T03:05")
+    ticks = Ticks(new_hours_sensor(_settings(), export_hours(_settings()), clock), instance)
+    runs = SimulatedRuns(instance)
+    gone = parse_hour("2026-09-09T05")
+    whole = HourRange(parse_hour("2026-09-03T01"), parse_hour("2026-09-10T00"))
+    run = runs.begin_hours([])
+    for hour in whole:
+        runs.load(run, hour)
+    runs.check(check, [gone])
+    assert ticks.evaluate() == [], "a load is under way, and its checks are not over"
+    runs.end(run)
+    asked = 0
+    for _ in range(54):  # most of an hour in which loading it again does not help
+        requests = ticks.evaluate()
+        for request in requests:
+            assert _range(request) == HourRange(gone, gone)
+            again = runs.begin_range(request.tags)
+            runs.load(again, gone)
+            assert ticks.evaluate() == []
+            runs.check(check, [gone])
+            runs.end(again)
+        asked += len(requests)
+        clock.now += timedelta(minutes=1)
+    assert 2 <= asked <= 4
+    runs.check(check, [])
+    assert [ticks.evaluate() for _ in range(3)] == [[], [], []]
+
+
 def test_a_fresh_instance_asks_for_the_look_back_only(instance: DagsterInstance) -> None:
     clock = Clock("2026-11-10T03:05")
     settings = _settings(lookback_days=2, run_hours=24)
@@ -201,6 +241,20 @@ def test_the_models_follow_new_old_and_second_deliveries_once_each(
         assert bring(*hours) == 1
         build()
     assert bring("2026-09-09T20", changed=False) == 0
+
+
+def test_the_models_wait_for_a_backfill_between_its_runs(instance: DagsterInstance) -> None:
+    clock = Clock("2026-09-10T03:05")
+    ticks = Ticks(models_follow_bronze_sensor(_settings(), MODELS, clock), instance)
+    runs = SimulatedRuns(instance)
+    backfill = runs.begin_backfill()
+    for hour in HourRange(parse_hour("2026-01-05T03"), parse_hour("2026-01-05T05")):
+        run = runs.begin_hours([hour])
+        runs.load(run, hour)
+        runs.end(run)
+        assert ticks.evaluate() == []
+    runs.end_backfill(backfill)
+    assert len(ticks.evaluate()) == 1
 
 
 def test_a_build_that_left_a_model_behind_is_not_taken_for_whole(
