@@ -127,7 +127,7 @@ def status(count: int | None, first: datetime | None, last: datetime | None) -> 
     hours = asked_hours(settings, count, first, last, datetime.now(UTC))
     from amplitude_assets.console import print_status
 
-    print_status(settings, hours)
+    sys.exit(print_status(settings, hours))
 
 
 @cli.command()

@@ -28,6 +28,7 @@ from amplitude_assets.resources import (
     open_warehouse,
 )
 from amplitude_assets.summary import Summary, summarise
+from amplitude_assets.warehouse.base import WarehouseError
 
 if TYPE_CHECKING:
     from amplitude_assets.main_run import MainRunOutcome
@@ -60,10 +61,17 @@ def run_on_terminal(settings: Settings, hours: HourRange) -> int:
     return 0 if outcome.succeeded else 1
 
 
-def print_status(settings: Settings, hours: HourRange) -> None:
-    """Print the ledger for a range of hours: what is missing first, then each hour."""
+def print_status(settings: Settings, hours: HourRange) -> int:
+    """Print the ledger for a range of hours: what is missing first, then each hour.
+
+    Return the exit status, 1 when the warehouse cannot be read.
+    """
     console = Console()
-    ledger = open_warehouse(settings).ledger(settings.project_id, hours)
+    try:
+        ledger = open_warehouse(settings).ledger(settings.project_id, hours)
+    except WarehouseError as error:
+        _errors().print(" ".join(str(error).split()))
+        return 1
     missing = [hour for hour in hours if hour not in ledger]
     empty = [hour for hour, row in ledger.items() if row.status == "empty"]
     console.print(
@@ -82,6 +90,7 @@ def print_status(settings: Settings, hours: HourRange) -> None:
             highlight=False,
             soft_wrap=True,
         )
+    return 0
 
 
 def backfill_on_terminal(settings: Settings, hours: HourRange, *, again: bool) -> int:
@@ -198,13 +207,17 @@ def _print_summary(console: Console, settings: Settings, summary: Summary) -> No
 
 
 def _print_failures(outcome: "MainRunOutcome") -> None:
-    errors = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
+    errors = _errors()
     for reason in outcome.reasons[:_SHOWN_REASONS]:
         errors.print(" ".join(reason.split()))
     if len(outcome.reasons) > _SHOWN_REASONS:
         errors.print(f"and {len(outcome.reasons) - _SHOWN_REASONS} more")
     if outcome.missing:
         errors.print("missing: " + ", ".join(str(gap) for gap in outcome.missing))
+
+
+def _errors() -> Console:
+    return Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
 
 
 def _ledger_table(ledger: "Mapping[datetime, LedgerRow]") -> Table:

@@ -18,6 +18,7 @@ from tests.support.command import amplitude_assets
 
 API_KEY, SECRET_KEY = "k3y9f27ab61c", "s3cr3t0d41aa5e77"
 PASSPHRASE, WEBHOOK = "pa55phra5e-of-the-key", "https://hooks.example.com/T0KEN-of-the-hook"
+TOKEN_BEGINS = "eyJ"  # of a JSON Web Token, which the connector signs in with
 BASIC = base64.b64encode(f"{API_KEY}:{SECRET_KEY}".encode()).decode()
 
 
@@ -25,14 +26,20 @@ class Echo(BaseHTTPRequestHandler):
     """Answers with what it was asked, the keys among it, as a careless proxy's error page does."""
 
     status = 500
+    body = b""
 
     def do_GET(self) -> None:
         said = f"{self.path} {self.headers} {API_KEY}:{SECRET_KEY} {quote(BASIC)}".encode()
+        said += self.body
         self.send_response(self.status)
         self.send_header("Content-Length", str(len(said)))
         self.send_header("Location", f"http://{API_KEY}:{SECRET_KEY}@127.0.0.1/elsewhere")
         self.end_headers()
         self.wfile.write(said)
+
+    def do_POST(self) -> None:
+        self.body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.do_GET()
 
     def log_message(self, *arguments: object) -> None:
         """Nothing."""
@@ -78,6 +85,19 @@ def environment(folder: Path, origin: str, key_file: Path) -> dict[str, str]:
     }
 
 
+def private_parts(key_file: Path, text: str) -> list[str]:
+    """Return the lines of the key that stand in a text, locked or not."""
+    locked = key_file.read_bytes()
+    key = serialization.load_pem_private_key(locked, PASSPHRASE.encode())
+    bare = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    lines = (locked + bare).decode().splitlines()
+    return [line for line in lines if not line.startswith("-----") and line in text]
+
+
 def secrets() -> list[bytes]:
     """Each secret, and the forms in which it travels."""
     words = [API_KEY, SECRET_KEY, PASSPHRASE, WEBHOOK, BASIC, quote(BASIC, safe="")]
@@ -110,10 +130,14 @@ def test_a_run_that_fails_leaves_no_secret_behind(
     assert leaks(tmp_path, failed.stdout, failed.stderr) == []
 
 
-def test_a_run_that_cannot_sign_in_to_snowflake_leaves_no_secret_behind(
-    key_file: Path, tmp_path: Path
+@pytest.mark.parametrize(
+    ("command", "passphrase"), [("status", PASSPHRASE), ("run", f"{PASSPHRASE}-but-another")]
+)
+def test_a_sign_in_to_snowflake_that_fails_leaves_no_secret_behind(
+    command: str, passphrase: str, key_file: Path, tmp_path: Path
 ) -> None:
-    with echo(404) as origin:
+    """Refused by the server, which echoes the token; and a passphrase that opens no key."""
+    with echo(403) as origin:
         env = environment(tmp_path, origin, key_file) | {
             "WAREHOUSE": "snowflake",
             "LAKE_URL": "s3://lake/prefix",
@@ -122,6 +146,7 @@ def test_a_run_that_cannot_sign_in_to_snowflake_leaves_no_secret_behind(
             "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
             "SNOWFLAKE_ACCOUNT": "org-account",
             "SNOWFLAKE_USER": "amplitude",
+            "SNOWFLAKE_PRIVATE_KEY_PASSPHRASE": passphrase,
             "SNOWFLAKE_ROLE": "amplitude",
             "SNOWFLAKE_WAREHOUSE": "amplitude",
             "SNOWFLAKE_DATABASE": "amplitude",
@@ -129,9 +154,14 @@ def test_a_run_that_cannot_sign_in_to_snowflake_leaves_no_secret_behind(
             "SNOWFLAKE_PORT": origin.rpartition(":")[2],
             "SNOWFLAKE_PROTOCOL": "http",
         }
-        failed = amplitude_assets("run", "--last", "1", env=env, cwd=tmp_path)
-    assert failed.returncode in (1, 2)
-    assert leaks(tmp_path, failed.stdout, failed.stderr) == []
+        failed = amplitude_assets(command, "--last", "1", env=env, cwd=tmp_path)
+    told = failed.stdout + failed.stderr
+    assert failed.returncode in (1, 2), told
+    assert "SNOWFLAKE" in told.upper()
+    assert "Traceback" not in told
+    assert leaks(tmp_path, told) == []
+    assert private_parts(key_file, told) == []
+    assert TOKEN_BEGINS not in told
 
 
 def test_a_repr_shows_no_secret(key_file: Path, tmp_path: Path) -> None:
