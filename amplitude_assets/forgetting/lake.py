@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import orjson
 
@@ -104,33 +103,29 @@ def lines_of(
         raise LakeError(f"{lake.uri(key)} is no whole gzip file: {error}") from None
 
 
-def rewrite_hour(lake: Lake, manifest: Manifest, person: Person) -> int:
+def rewrite_hour(lake: Lake, manifest: Manifest, person: Person, folder: Path) -> int:
     """Publish an hour anew without the person; return how many lines went. Raises LakeError.
 
-    Objects without them stay as they are; without any of theirs, the hour does.
+    Objects without them stay as they are; without any of theirs, the hour does. It works in
+    `folder`, which holds copies of what was in the lake until it is cleared.
     """
-    forgotten = person.forgotten
-    with TemporaryDirectory(prefix="forgetting-") as name:
-        job = HourJob(
-            manifest.project_id, manifest.export_hour, None, (), Path(name), manifest.fetched_at
-        )
-        members = []
-        for item in manifest.objects:
-            file, gone = _rewritten(lake, item, job.folder, forgotten.kept)
-            members.append(UnpackedMember(file, None, "", gone))
-        if manifest.rejected is not None:
-            file, _ = _rewritten(
-                lake, manifest.rejected, job.folder, partial(_withheld, person.mentions())
-            )
-            members.append(UnpackedMember(None, file, file.sha256 if file else ""))
-        files = assembled(job, members)
-        held = [*files.files, *([files.rejected_file] if files.rejected_file else [])]
-        if {file.sha256 for file in held} == {item.sha256 for item in objects_of(manifest)}:
-            return 0
-        before = manifest.forgotten_lines
-        told = replace(files, forgotten_lines=before + files.forgotten_lines)
-        publish_files(lake, told, job.folder)
-        return files.forgotten_lines
+    project_id, hour = manifest.project_id, manifest.export_hour
+    job = HourJob(project_id, hour, None, (), folder, manifest.fetched_at)
+    members = []
+    for item in manifest.objects:
+        file, gone = _rewritten(lake, item, folder, person.forgotten.kept)
+        members.append(UnpackedMember(file, None, "", gone))
+    if manifest.rejected is not None:
+        withhold = partial(_withheld, person.mentions())
+        file, _ = _rewritten(lake, manifest.rejected, folder, withhold)
+        members.append(UnpackedMember(None, file, file.sha256 if file else ""))
+    files = assembled(job, members)
+    held = [*files.files, *([files.rejected_file] if files.rejected_file else [])]
+    if {file.sha256 for file in held} == {item.sha256 for item in objects_of(manifest)}:
+        return 0
+    forgotten_lines = manifest.forgotten_lines + files.forgotten_lines
+    publish_files(lake, replace(files, forgotten_lines=forgotten_lines), folder)
+    return files.forgotten_lines
 
 
 def rewrite_merges(lake: Lake, person: Person) -> None:

@@ -72,7 +72,10 @@ def remove(places: Places, person: Person, contents: LakeContents, tell: Tell) -
     places.landing.remove_all()
     gone = 0
     for hour in sorted(person.hours & contents.manifests.keys()):
-        went = rewrite_hour(places.lake, contents.manifests[hour], person)
+        # In the landing area: what a kill leaves there, the next time clears.
+        folder = places.landing.hour_folder(hour)
+        went = rewrite_hour(places.lake, contents.manifests[hour], person, folder)
+        places.landing.clear([hour])
         gone += went
         tell(1, went)
     rewrite_merges(places.lake, person)
