@@ -41,16 +41,22 @@ def moment(time: datetime) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Write a duration in its two largest units: `3 min 12 s`, `2 h 5 min`, `4 days 3 h`."""
+    """Write a duration in its two largest units: `3 min 12 s`, `2 h 5 min`, `4 days 3 h`.
+
+    From ten minutes on seconds are left out. The spaces do not break at the end of a line.
+    """
     if seconds < 60:
-        return f"{round(seconds, 1 if seconds < 10 else 0):g} s"
+        return f"{round(seconds, 1 if seconds < 10 else 0):g}\u00a0s"
+    if seconds >= 600:
+        seconds = round(seconds / 60) * 60
     days, rest = divmod(round(seconds), 86400)
     hours, rest = divmod(rest, 3600)
     minutes, rest = divmod(rest, 60)
     parts = [plural(days, "day"), f"{hours} h", f"{minutes} min", f"{rest} s"]
     amounts = (days, hours, minutes, rest)
     first = next(place for place, amount in enumerate(amounts) if amount)
-    return " ".join(parts[place] for place in (first, first + 1) if place < 4 and amounts[place])
+    told = [parts[place] for place in (first, first + 1) if place < 4 and amounts[place]]
+    return " ".join(told).replace(" ", "\u00a0")
 
 
 def label(text: str, longest: int = 40) -> str:

@@ -27,11 +27,18 @@ _LEGEND = {
     "yanchor": "bottom",
     "ypad": 8,
     "lenmode": "pixels",
-    "len": 250,
+    "len": 264,
+    "tickfont": {"size": 12},
     "thickness": 8,
     "outlinewidth": 0,
     "tickvals": list(range(len(_STATES))),
     "ticktext": list(_STATES),
+}
+_DRIFT_OF_ONE = {
+    "types": "has several types",
+    "case": "differs from another by case only",
+    "new": "new in the last 7 days",
+    "gone": "not seen in the last 7 days",
 }
 _DRIFT_KINDS = {
     "types": "with several types",
@@ -308,8 +315,8 @@ def _by_date(hours: list[Hour]) -> dict[date, list[Hour]]:
 
 def _drift(overview: Overview) -> Chart:
     note = (
-        "Properties that need a look, from silver.property_catalog, the most frequent first. New "
-        "and gone are told once two weeks are loaded."
+        "Properties that need a look, from silver.property_catalog, of each kind the most frequent "
+        "first. New and gone are told once two weeks are loaded."
     )
     totals = {row.kind: row.of_its_kind for row in overview.drift}
     if not totals:
@@ -338,7 +345,7 @@ def _drift_row(row: DriftRow) -> tuple[str, ...]:
     return (
         row.key,
         owner,
-        _DRIFT_KINDS[row.kind],
+        _DRIFT_OF_ONE[row.kind],
         ", ".join(row.types),
         format_hour(row.first_hour),
         format_hour(row.last_hour),

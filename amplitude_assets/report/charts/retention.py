@@ -156,12 +156,28 @@ def _heat_map(overview: Overview) -> Chart:
     )  # fmt: skip
     return Chart(
         "retention-cohorts",
-        f"{plural(len(names), 'cohort')} of new users, day by day",
+        _cohorts_title(cohorts, by_week),
         note,
         figure,
         _cohort_table(cohorts, last, by_week),
         wide=True,
     )
+
+
+def _cohorts_title(cohorts: dict[date, dict[int, _Cell]], by_week: bool) -> str:
+    """Say how many of the cohorts came back on a day of which any has had the whole."""
+    number = plural(len(cohorts), "weekly cohort" if by_week else "daily cohort")
+    for day in (7, 1):
+        shares = sorted(
+            cells[day].share
+            for cells in cohorts.values()
+            if day in cells and cells[day].is_complete
+        )
+        if shares:
+            low, high = share(shares[0]), share(shares[-1])
+            between = low if low == high else f"{low} to {high}"
+            return f"{number} of new users: {between} came back on day {day}"
+    return f"{number} of new users, not yet over"
 
 
 def _by_cohort(rows: list[RetentionRow], by_week: bool) -> dict[date, dict[int, _Cell]]:

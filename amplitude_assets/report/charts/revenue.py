@@ -81,15 +81,24 @@ def _all_days(coverage: Coverage) -> list[str]:
     return [(first - half).isoformat(), (last + half).isoformat()]
 
 
+def _unit(overview: Overview) -> str:
+    """Return the currency of revenue, or that there are several, to stand after an amount."""
+    names = {day.currency or _UNNAMED for day in overview.revenue}
+    return f" {names.pop()}" if len(names) == 1 else ", currencies added up,"
+
+
 def _lifetime_value(overview: Overview) -> Chart:
     note = (
         "Revenue by the end of each user's day, divided by all new users, over cohorts that have "
-        "had the whole day. Currencies are added up without conversion."
+        "had the whole day."
     )
     days = [day for day in overview.lifetime if day.cohort_users]
     if not days or not any(day.revenue for day in days):
         return Chart("lifetime-value", "No new user has brought in revenue yet", note)
     values = [day.revenue / day.cohort_users for day in days]
+    if values != sorted(values):
+        note += " Later days hold fewer cohorts, so the curve may fall."
+    unit = _unit(overview)
     figure = go.Figure(
         line(
             "per new user",
@@ -110,7 +119,8 @@ def _lifetime_value(overview: Overview) -> Chart:
     )
     return Chart(
         "lifetime-value",
-        f"A new user has brought in {values[-1]:,.2f} by the end of day {days[-1].day_number}",
+        f"A new user has brought in {values[-1]:,.2f}{unit} by the end of day "
+        f"{days[-1].day_number}",
         note,
         figure,
         Table(
