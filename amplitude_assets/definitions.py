@@ -10,6 +10,7 @@ from dagster import (
 )
 
 from amplitude_assets.assets.dbt import dbt_models_asset
+from amplitude_assets.assets.hour_figures import hour_figures_asset
 from amplitude_assets.assets.hourly import HourlyRules
 from amplitude_assets.assets.hourly_json_files import hourly_json_files_asset
 from amplitude_assets.assets.overview_report import overview_report_asset
@@ -52,6 +53,7 @@ def build_definitions(
             s3_event_objects_asset(rules),
             with_freshness(raw_events_asset(rules, settings), LOADED),
             *models,
+            hour_figures_asset(rules.partitions),
         ],
         asset_checks=[
             *reconciliation.CHECKS,

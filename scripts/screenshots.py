@@ -61,7 +61,7 @@ def lineage(browser: Browser, url: str) -> None:
 def hour(browser: Browser, url: str, key: str) -> None:
     """Take the page of an hour in bronze, by its partition key."""
     address = f"{url}/assets/bronze/raw_events?view=partitions&partition={key}"
-    page = opened(browser, address, width=1500, height=1000)
+    page = opened(browser, address, width=1280, height=860)
     page.get_by_text("partition_row_count").first.wait_for()
     page.screenshot(path=IMAGES / "hour.png")
 
@@ -69,12 +69,13 @@ def hour(browser: Browser, url: str, key: str) -> None:
 def report(browser: Browser, path: Path, scheme: str) -> None:
     """Take the top of the overview report in one colour scheme."""
     context = browser.new_context(
-        viewport={"width": 1280, "height": 1120},
+        viewport={"width": 1200, "height": 760},
         color_scheme="dark" if scheme == "dark" else "light",
     )
     page = context.new_page()
     page.goto(path.as_uri())
     page.locator("[data-chart=lag] .main-svg").first.wait_for()
+    page.wait_for_timeout(1000)
     page.screenshot(path=IMAGES / f"report-{scheme}.png")
 
 

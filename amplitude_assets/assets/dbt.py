@@ -117,7 +117,11 @@ class LayerTranslator(DagsterDbtTranslator):
             group_name=layer,
             kinds={"dbt", kind if kind in ("view", "seed") else layer},
             description="\n\n".join(
-                (node["description"].strip(), _REBUILT[kind], f"It is `{layer}.{node['alias']}`.")
+                (
+                    node["description"].strip(),
+                    _REBUILT[kind],
+                    f"It is `{layer}.{node['alias']}`, and has no partitions.",
+                )
             ),
             owners=OWNERS,
             tags=tags("after_loads", personal_data=_holds_personal_data(layer, node["name"])),

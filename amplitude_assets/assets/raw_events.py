@@ -71,6 +71,7 @@ def raw_events_asset(rules: HourlyRules, settings: Settings) -> AssetsDefinition
         A partition is one upload hour. Materialising it again replaces the hour with what its
         manifest names, in one transaction with its row in the ledger `bronze.export_hours`; an
         hour that has not changed is left alone. It needs the lake only, never Amplitude.
+        It lands in the table `bronze.raw_events` of the warehouse.
         """
         outcome = HourlyOutcome(context)
         hours = hours_of(context)
@@ -88,6 +89,8 @@ def raw_events_asset(rules: HourlyRules, settings: Settings) -> AssetsDefinition
         for hour in hours:
             if hour not in outcome.failed:
                 outcome.done[hour] = _metadata(ledger[hour], hour in replaced)
+                if query_id := report.query_ids.get(hour):
+                    outcome.done[hour] = {**outcome.done[hour], "query_id": query_id}
         return outcome.result()
 
     return raw_events

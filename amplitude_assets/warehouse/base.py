@@ -60,11 +60,15 @@ class HourCounts:
 
 @dataclass
 class LoadReport:
-    """What a load did: hours replaced, hours that bronze held already, and hours that failed."""
+    """What a load did: hours replaced, hours that bronze held already, and hours that failed.
+
+    `query_ids` name the statement that wrote an hour's events, where the warehouse keeps a history.
+    """
 
     replaced: list[datetime] = field(default_factory=list)
     unchanged: list[datetime] = field(default_factory=list)
     errors: list[LoadError] = field(default_factory=list)
+    query_ids: dict[datetime, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

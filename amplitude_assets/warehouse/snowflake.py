@@ -84,18 +84,22 @@ class SnowflakeWarehouse:
             session.make_tables()
             session.run("load_tables")
             held = session.rows("held_digests", {"project_id": manifests[0].project_id})
+            query_ids: dict[datetime, str] = {}
 
             def replace(batch: Sequence[Manifest]) -> None:
                 session.tag(self._tag(batch, load_id))
-                _replace(session, self._stage, batch, load_id)
+                query_id = _replace(session, self._stage, batch, load_id)
+                query_ids.update((manifest.export_hour, query_id) for manifest in batch)
 
-            return load_changed(
+            report = load_changed(
                 manifests,
                 {utc(hour): (status, digest) for hour, status, digest in held},
                 _LIMITS,
                 replace,
                 on_loaded,
             )
+            report.query_ids = query_ids
+            return report
 
     def load_merges(self, lake: Lake, project_id: int) -> int:
         """See `Warehouse.load_merges`."""
@@ -212,10 +216,12 @@ class Session:
         """Return the rows of a query."""
         return [tuple(row) for row in self.execute(sql, parameters).fetchall()]
 
-    def run(self, script: str, parameters: Mapping[str, object] | None = None) -> None:
-        """Run every statement of a script, each with the same parameters."""
+    def run(self, script: str, parameters: Mapping[str, object] | None = None) -> str:
+        """Run every statement of a script with the same parameters; return the last's query id."""
+        query_id = ""
         for statement in statements_of(script):
-            self.execute(statement, parameters)
+            query_id = self.execute(statement, parameters).sfqid or ""
+        return query_id
 
     def rows(
         self, script: str, parameters: Mapping[str, object] | None = None
@@ -262,7 +268,8 @@ class Session:
             raise
 
 
-def _replace(session: Session, stage: str, batch: Sequence[Manifest], load_id: str) -> None:
+def _replace(session: Session, stage: str, batch: Sequence[Manifest], load_id: str) -> str:
+    """Make bronze hold a batch, and return the id of the query that wrote its events."""
     session.run("empty_load_tables")
     copy_lines(session, stage, [item.key for manifest in batch for item in objects_of(manifest)])
     files = _files_by_key(session.rows("count_lines"), batch)
@@ -272,10 +279,11 @@ def _replace(session: Session, stage: str, batch: Sequence[Manifest], load_id: s
     load = {**project, "load_id": load_id, "loaded_at": naive(datetime.now(UTC))}
     with session.transaction():
         session.run("delete_hours", project)
-        session.run("insert_events", load)
+        query_id = session.run("insert_events", load)
         session.run("insert_rejected", project)
         session.run("insert_ledger", load)
         check_counts(batch, session.rows("count_incoming", project))
+    return query_id
 
 
 def copy_lines(session: Session, stage: str, keys: Sequence[str]) -> None:

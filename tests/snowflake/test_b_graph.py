@@ -12,6 +12,7 @@ from typing import Any
 import boto3
 import pytest
 from click.testing import CliRunner
+from dagster import AssetKey
 
 from amplitude_assets.bootstrap.aws import READER_ROLE
 from amplitude_assets.cli import cli
@@ -41,6 +42,10 @@ def test_the_main_job_loads_and_builds(
     settings = load_settings()
     with open_instance(settings) as instance:
         outcome = run_main_job(settings, instance, HOURS, lambda _: None)
+        loaded = instance.get_latest_materialization_event(AssetKey(["bronze", "raw_events"]))
+    assert loaded is not None
+    assert loaded.asset_materialization is not None
+    assert loaded.asset_materialization.metadata["query_id"].value
     assert outcome.reasons == []
     assert outcome.succeeded
     warehouse = open_warehouse(settings)

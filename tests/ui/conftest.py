@@ -2,12 +2,17 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import duckdb
 import pytest
+from dagster import DagsterInstance
 from playwright.sync_api import Browser
 
+from amplitude_assets.config import Settings
+from amplitude_assets.definitions import build_definitions
 from amplitude_assets.hours import HOUR, HourRange, format_hour, last_exportable_hour
+from amplitude_assets.main_run import MainRun
 from tests.support.browser import chromium, find_chromium
 from tests.support.command import amplitude_assets
 from tests.support.dagster_processes import DagsterProcesses, dagster_processes
@@ -16,6 +21,9 @@ _NEWEST = last_exportable_hour(datetime.now(UTC), 2)
 # What the state holds; the two hours after it are for a backfill.
 HOURS = HourRange(_NEWEST - 7 * HOUR, _NEWEST - 2 * HOUR)
 TO_BACKFILL = HourRange(_NEWEST - HOUR, _NEWEST)
+# An hour without events, and one that nobody asked for.
+EMPTY = HOURS.first - 2 * HOUR
+NEVER_ASKED_FOR = HOURS.first - 4 * HOUR
 # The hour of which bronze has lost a row.
 DAMAGED = HOURS.first + HOUR
 
@@ -48,5 +56,15 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DagsterProcesses]
             "delete from bronze.raw_events where export_hour = $hour and source_line = 1",
             {"hour": DAMAGED.replace(tzinfo=None)},
         )
+    _load_without_events(folder / "data", EMPTY)
     with dagster_processes(folder, settings) as running:
         yield running
+
+
+def _load_without_events(data: Path, hour: datetime) -> None:
+    """Take an hour to bronze from a world in which nothing happens."""
+    settings = Settings(data_dir=data, emulator_events_per_hour=0, amplitude_start_hour=hour)
+    with DagsterInstance.from_config(str(settings.dagster_home_path)) as instance:
+        run = MainRun(build_definitions(settings), instance, 1, HourRange(hour, hour))
+        run.load_hours()
+    assert run.outcome.succeeded, run.outcome.reasons

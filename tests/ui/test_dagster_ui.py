@@ -7,9 +7,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from amplitude_assets.hours import format_hour, partition_of_hour
-from tests.support.browser import DESK, keep_picture, opened
+from tests.support.browser import DESK, Trouble, keep_picture, opened
 from tests.support.dagster_processes import DagsterProcesses, wait_until
-from tests.ui.conftest import DAMAGED, HOURS, TO_BACKFILL
+from tests.ui.conftest import DAMAGED, EMPTY, HOURS, NEVER_ASKED_FOR, TO_BACKFILL
 
 # Making the state takes most of it; on a busy machine the UI is slow too.
 pytestmark = pytest.mark.timeout(600)
@@ -82,6 +82,46 @@ def test_an_assets_page_says_what_it_is(page: Page, demo: DagsterProcesses) -> N
     page.get_by_role("button").filter(has_text=re.compile("^Plots$")).click()
     expect(page.get_by_text("dagster/partition_row_count").first).to_be_visible()
     keep_picture(page, "asset")
+
+
+def test_figures_are_plotted_hour_by_hour(page: Page, demo: DagsterProcesses) -> None:
+    wanted = {
+        _RAW_EVENTS: ("lines", "bytes", "seconds"),
+        "/assets/hour_figures": ("events", "duplicates", "lag_p50_seconds", "lag_p95_seconds"),
+    }
+    for path, names in wanted.items():
+        page.goto(f"{demo.url}{path}")
+        page.get_by_role("button").filter(has_text=re.compile("^Plots$")).click()
+        for name in names:
+            expect(page.get_by_text(name, exact=True).first).to_be_visible()
+        keep_picture(page, f"plots-{path.rsplit('/', 1)[-1]}")
+
+
+def test_an_empty_hour_looks_finished_and_a_missing_one_missing(
+    page: Page, demo: DagsterProcesses
+) -> None:
+    for hour, word in ((EMPTY, "Materialized"), (NEVER_ASKED_FOR, "Missing")):
+        key = partition_of_hour(hour)
+        page.goto(f"{demo.url}{_RAW_EVENTS}?view=partitions&partition={key}")
+        expect(page.get_by_text(word, exact=True)).to_be_visible()
+    page.goto(f"{demo.url}{_RAW_EVENTS}?view=partitions&partition={partition_of_hour(EMPTY)}")
+    expect(page.get_by_role("cell", name="empty", exact=True)).to_be_visible()
+    keep_picture(page, "empty-hour")
+
+
+def test_the_model_reference_opens_by_itself(browser: Browser, demo: DagsterProcesses) -> None:
+    with demo.command("docs") as docs:
+        told, _ = docs.communicate(timeout=300)
+    assert docs.returncode == 0, told
+    path = demo.folder / "data" / "dbt-docs" / "static_index.html"
+    assert told.strip() == path.as_uri()
+    context = browser.new_context()
+    reference = context.new_page()
+    trouble = Trouble(reference)
+    reference.goto(f"{path.as_uri()}#!/model/model.amplitude.agg_retention")
+    expect(reference.get_by_text("cohort_users").first).to_be_visible()
+    assert trouble.seen == []
+    context.close()
 
 
 def test_the_reports_page_shows_its_picture(page: Page, demo: DagsterProcesses) -> None:
