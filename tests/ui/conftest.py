@@ -48,7 +48,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DagsterProcesses]
     }
     done = amplitude_assets(
         "run", "--from", format_hour(HOURS.first), "--to", format_hour(HOURS.last),
-        env={**settings, "DATA_DIR": str(folder / "data")}, cwd=folder, timeout=400,
+        env={**settings, "DATA_DIR": str(folder / "data")}, cwd=folder, timeout=560,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     with duckdb.connect(str(folder / "data" / "warehouse.duckdb")) as con:
