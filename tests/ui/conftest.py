@@ -51,12 +51,12 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DagsterProcesses]
         env={**settings, "DATA_DIR": str(folder / "data")}, cwd=folder, timeout=560,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
+    _load_without_events(folder / "data", EMPTY)
     with duckdb.connect(str(folder / "data" / "warehouse.duckdb")) as con:
         con.execute(
             "delete from bronze.raw_events where export_hour = $hour and source_line = 1",
             {"hour": DAMAGED.replace(tzinfo=None)},
         )
-    _load_without_events(folder / "data", EMPTY)
     with dagster_processes(folder, settings) as running:
         yield running
 
