@@ -136,6 +136,8 @@ def test_one_bad_hour_does_not_take_the_others_with_it(
     report = warehouse.load(lake, [good, short, gone, broken], "load-1")
 
     assert report.replaced == [FIRST]
+    assert list(report.query_ids) == [FIRST]
+    assert report.query_ids[FIRST]
     assert [error.hour for error in report.errors] == [FIRST + n * HOUR for n in (1, 2, 3)]
     assert "holds 2 lines, Snowflake found 1" in report.errors[0].message
     assert gone.objects[0].key in report.errors[1].message
