@@ -60,7 +60,7 @@ def errors(grammar: Linter, sql: str) -> list[str]:
 )
 def test_the_loaders_statements(grammar: Linter, name: str) -> None:
     for statement in statements_of(name):
-        filled = statement.replace("{stage}", "bronze.lake").replace("{files}", "'a/b', 'c'")
+        filled = statement.format(stage="bronze.lake", files="'a/b', 'c'", digests="'a', 'b'")
         # The connector puts text in the place of parameters.
         assert not errors(grammar, re.sub(r"%\((\w+)\)s", "'value'", filled) + ";\n")
 

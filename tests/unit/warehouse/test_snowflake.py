@@ -100,6 +100,8 @@ def test_parameters_are_written_as_the_connector_takes_them() -> None:
 class _Recorder:
     """Stands in for a connection: keeps statements, and knows no rows but the counted ones."""
 
+    sfqid = "query-1"
+
     def __init__(self, lines: dict[str, int]) -> None:
         self.statements: list[str] = []
         self._lines = lines
