@@ -30,7 +30,8 @@ def serving(folder: Path) -> Iterator[str]:
             assert process.stdout is not None
             yield process.stdout.readline().strip()
         finally:
-            process.terminate()
+            # Not asked to end: where this process ignores such signals, so does one that it starts.
+            process.kill()
 
 
 class _Handler(BaseHTTPRequestHandler):
