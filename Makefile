@@ -1,7 +1,8 @@
 # The commands of the project. Each sets up what it needs; a second call starts at once.
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || echo python3)
 BIN := .venv/bin
-# Tests wait for servers about as long as they compute.
+# Tests wait for servers about as long as they compute. The folders with the long ones come first by
+# their names, so they are not left for the end.
 TEST_WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
 
 .PHONY: demo test fuzz dev docs lint bench
@@ -10,7 +11,7 @@ demo: .venv/runtime
 	$(BIN)/amplitude-assets run --last 72
 
 test: .venv/development
-	$(BIN)/pytest -n $(TEST_WORKERS) --dist loadfile
+	$(BIN)/pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
 # A minute of broken archives; what it finds becomes a case of the tests.
 fuzz: .venv/development

@@ -54,7 +54,7 @@ def main(  # noqa: PLR0913, PLR0917 - each is an option
             parts=parts or _PARTS,
             sizes=sizes or (10_000, 100_000, 1_000_000),
             hours=hours or (24, 168, 720),
-            history=history or (100_000, 1_000_000),
+            history=history or (1_000_000, 10_000_000),
             only=only,
             with_peers=not no_peers,
         )
