@@ -47,8 +47,7 @@ def publish_all(
 
 def publish_files(lake: Lake, files: HourFiles, folder: Path) -> Published:
     """Publish an hour whose files are in `folder`. Raises LakeError."""
-    every = [*files.files, *([files.rejected_file] if files.rejected_file else [])]
-    sources = [(_object(files, file), folder / file.name) for file in every]
+    sources = [(_object(files, file), folder / file.name) for file in files.every_file]
     return publish_hour(lake, _manifest(files), sources)
 
 

@@ -153,6 +153,11 @@ class HourFiles:
     fetched_at: datetime
     forgotten_lines: int = 0
 
+    @property
+    def every_file(self) -> list[HourFile]:
+        """Return the files that the lines are in, that of the rejected lines last."""
+        return [*self.files, *([self.rejected_file] if self.rejected_file else [])]
+
 
 def hours_in(zip_path: Path, project_id: int, asked: HourRange) -> dict[datetime, list[Member]]:
     """List the members of each hour that was asked for; an hour without members has none.

@@ -173,7 +173,7 @@ class Landing:
             raise self._missing(hour, "hourly_json_files", "it is not unpacked") from None
         except (OSError, ValidationError) as error:
             raise self._missing(hour, "hourly_json_files", "its record cannot be read") from error
-        for file in (*files.files, *([files.rejected_file] if files.rejected_file else [])):
+        for file in files.every_file:
             if Path(file.name).name != file.name or _size(folder / file.name) != file.bytes:
                 raise self._missing(hour, "hourly_json_files", f"{file.name} is gone or cut")
         return files

@@ -31,7 +31,7 @@ from amplitude_assets.lake.layout import (
     merge_prefix,
     rejected_prefix,
 )
-from amplitude_assets.lake.manifest import LakeObject, Manifest
+from amplitude_assets.lake.manifest import LakeObject, Manifest, objects_of
 from amplitude_assets.lake.store import Lake, LakeError
 from amplitude_assets.publishing import publish_files
 from amplitude_assets.s3_export import write_merges
@@ -62,11 +62,6 @@ def read_contents(lake: Lake, project_id: int) -> LakeContents:
         for key in lake.list_keys(prefix)
     ]
     return LakeContents(manifests, [key for key in every if key not in named])
-
-
-def objects_of(manifest: Manifest) -> list[LakeObject]:
-    """Return every object of an hour, that of the rejected lines last."""
-    return [*manifest.objects, *([manifest.rejected] if manifest.rejected else [])]
 
 
 def count_lines(lake: Lake, key: str, person: Person) -> int:
@@ -120,8 +115,7 @@ def rewrite_hour(lake: Lake, manifest: Manifest, person: Person, folder: Path) -
         file, _ = _rewritten(lake, manifest.rejected, folder, withhold)
         members.append(UnpackedMember(None, file, file.sha256 if file else ""))
     files = assembled(job, members)
-    held = [*files.files, *([files.rejected_file] if files.rejected_file else [])]
-    if {file.sha256 for file in held} == {item.sha256 for item in objects_of(manifest)}:
+    if {file.sha256 for file in files.every_file} == {item.sha256 for item in objects_of(manifest)}:
         return 0
     forgotten_lines = manifest.forgotten_lines + files.forgotten_lines
     publish_files(lake, replace(files, forgotten_lines=forgotten_lines), folder)

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from amplitude_assets.forgetting.lake import count_lines, objects_of, read_contents
+from amplitude_assets.forgetting.lake import count_lines, read_contents
 from amplitude_assets.forgetting.person import Person, is_of
 from amplitude_assets.forgetting.removal import Places
+from amplitude_assets.lake.manifest import objects_of
 from amplitude_assets.warehouse.batches import merge_keys
 
 # Columns with an id of a person in them, by whatever name a table calls it.

@@ -8,7 +8,6 @@ from amplitude_assets.export.landing import Landing
 from amplitude_assets.forgetting.lake import (
     LakeContents,
     count_lines,
-    objects_of,
     read_contents,
     rewrite_hour,
     rewrite_merges,
@@ -16,6 +15,7 @@ from amplitude_assets.forgetting.lake import (
 from amplitude_assets.forgetting.person import Person, is_of, tables_of
 from amplitude_assets.hours import HourRange
 from amplitude_assets.lake.forgotten import Request, add_request
+from amplitude_assets.lake.manifest import objects_of
 from amplitude_assets.lake.publish import remove_superseded
 from amplitude_assets.lake.store import Lake
 from amplitude_assets.warehouse.base import Warehouse, WarehouseError

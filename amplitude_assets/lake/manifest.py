@@ -49,3 +49,8 @@ class Manifest(BaseModel):
     def to_json(self) -> str:
         """Return the manifest as it is stored: indented, since people read it too."""
         return self.model_dump_json(indent=2) + "\n"
+
+
+def objects_of(manifest: Manifest) -> list[LakeObject]:
+    """Return every object that an hour's lines are in, that of the rejected lines last."""
+    return [*manifest.objects, *([manifest.rejected] if manifest.rejected else [])]

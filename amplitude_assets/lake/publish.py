@@ -6,7 +6,7 @@ from pathlib import Path
 
 from amplitude_assets.lake.changes import EventChanges, event_changes
 from amplitude_assets.lake.layout import events_prefix, rejected_prefix
-from amplitude_assets.lake.manifest import LakeObject, Manifest
+from amplitude_assets.lake.manifest import LakeObject, Manifest, objects_of
 from amplitude_assets.lake.store import Lake
 
 
@@ -60,7 +60,7 @@ def remove_superseded(lake: Lake, manifest: Manifest) -> int:
 
     They are of deliveries before the one that counts. Without privacy settings they stay.
     """
-    named = {item.key for item in (*manifest.objects, manifest.rejected) if item is not None}
+    named = {item.key for item in objects_of(manifest)}
     removed = 0
     for prefix in (events_prefix, rejected_prefix):
         for key in list(lake.list_keys(prefix(manifest.project_id, manifest.export_hour))):

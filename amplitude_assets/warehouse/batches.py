@@ -8,7 +8,7 @@ from typing import Any
 
 from amplitude_assets.hours import HourRange
 from amplitude_assets.lake.layout import merge_prefix
-from amplitude_assets.lake.manifest import LakeObject, Manifest
+from amplitude_assets.lake.manifest import Manifest, objects_of
 from amplitude_assets.lake.store import Lake, LakeError
 from amplitude_assets.warehouse.base import LoadError, LoadReport, OnLoaded, WarehouseError
 from amplitude_assets.warehouse.lines import ObjectError
@@ -84,11 +84,6 @@ def _batches(manifests: Sequence[Manifest], limits: BatchLimits) -> Iterator[lis
         objects += more
     if batch:
         yield batch
-
-
-def objects_of(manifest: Manifest) -> list[LakeObject]:
-    """Return every object that an hour's lines are in, that of the rejected lines last."""
-    return [*manifest.objects, *([manifest.rejected] if manifest.rejected else [])]
 
 
 def check_counts(batch: Sequence[Manifest], rows: Iterable[tuple[datetime, int, int]]) -> None:

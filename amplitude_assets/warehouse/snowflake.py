@@ -15,7 +15,7 @@ from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 from amplitude_assets.hours import HourRange
-from amplitude_assets.lake.manifest import Manifest
+from amplitude_assets.lake.manifest import Manifest, objects_of
 from amplitude_assets.lake.store import Lake
 from amplitude_assets.warehouse.base import (
     HourCounts,
@@ -34,7 +34,6 @@ from amplitude_assets.warehouse.batches import (
     load_changed,
     merge_keys,
     naive,
-    objects_of,
     quoted,
     range_parameters,
     utc,

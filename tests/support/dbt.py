@@ -6,12 +6,12 @@ The project is parsed once a process; after that a build costs about a second.
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from dbt.artifacts.schemas.results import NodeStatus
 from dbt.cli.main import dbtRunner
@@ -89,7 +89,7 @@ def compiled_on(settings: Mapping[str, str], *, project: Path = PROJECT) -> dict
 
 
 def _results(settings: Mapping[str, str], command: Sequence[str], project: Path) -> list[Any]:
-    with _environment({**settings, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"}):
+    with patch.dict(os.environ, {**settings, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"}):
         outcome = dbtRunner().invoke([*command, *_flags(project, settings["WAREHOUSE"])])
     if outcome.exception is not None:
         raise DbtError(str(outcome.exception)) from outcome.exception
@@ -109,7 +109,7 @@ def silver_only(folder: Path) -> Path:
 
 def parse(project: Path = PROJECT) -> Manifest:
     """Return the project's manifest."""
-    with _environment({"DUCKDB_PATH": ":memory:"}):
+    with patch.dict(os.environ, {"DUCKDB_PATH": ":memory:"}):
         manifest = dbtRunner().invoke(["parse", *_flags(project)]).result
     assert isinstance(manifest, Manifest)
     return manifest
@@ -136,17 +136,3 @@ def _flags(project: Path, target: str = "duckdb") -> list[str]:
 def _target(target: str, project: Path) -> Path:
     """Return this process's own folder for what dbt writes, so that runs do not meet in one."""
     return Path(tempfile.mkdtemp(prefix="dbt-target-"))
-
-
-@contextmanager
-def _environment(settings: Mapping[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in settings}
-    os.environ.update(settings)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
