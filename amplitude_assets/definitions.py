@@ -24,6 +24,7 @@ from amplitude_assets.automation.jobs import hours_job, main_job, models_job, wa
 from amplitude_assets.automation.maintenance import maintenance_job
 from amplitude_assets.checks import completeness, drift, quality, reconciliation, volume
 from amplitude_assets.config import Settings, load_settings
+from amplitude_assets.hours import Clock, utc_now
 from amplitude_assets.resources import build_resources
 
 # The client has retried each request by then: a step's retry is for the machine's faults.
@@ -33,12 +34,17 @@ STEP_RETRY = RetryPolicy(
 
 
 def build_definitions(
-    settings: Settings, *, step_retry: RetryPolicy = STEP_RETRY, **overrides: object
+    settings: Settings,
+    *,
+    clock: Clock = utc_now,
+    step_retry: RetryPolicy = STEP_RETRY,
+    **overrides: object,
 ) -> Definitions:
     """Return the whole graph for one project's settings.
 
-    `overrides` are resources by name, in place of those that the settings give: the command line
-    puts a progress display in, tests put in what they need. `step_retry` is the hourly assets'.
+    `clock` tells assets, checks and sensors the time. `overrides` are resources by name, in place
+    of those that the settings give: the command line puts a progress display in, tests put in
+    what they need. `step_retry` is the hourly assets'.
     """
     rules = HourlyRules(
         partitions=export_hours(settings),
@@ -69,17 +75,17 @@ def build_definitions(
             schedules.watch_schedule(settings),
         ],
         sensors=[
-            sensors.new_hours_sensor(settings, rules.partitions),
+            sensors.new_hours_sensor(settings, rules.partitions, clock),
             sensors.carry_on_sensor(settings),
             sensors.models_follow_bronze_sensor(
-                settings, [key for asset in models for key in asset.keys]
+                settings, [key for asset in models for key in asset.keys], clock
             ),
             alerts.failed_run_alert(settings),
             alerts.failed_check_alert(settings),
         ],
         # Steps wait for servers and files; a process for each would cost more than it gives.
         executor=in_process_executor,
-        resources={**build_resources(settings), **overrides},
+        resources={**build_resources(settings, clock), **overrides},
     )
 
 

@@ -6,15 +6,23 @@ project it is a timezone-aware `datetime` in UTC, on the hour. This module knows
 Dagster or of connections; what a partition is stands in `assets/partitions.py`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 HOUR = timedelta(hours=1)
 
+# Tells the time, timezone-aware in UTC.
+Clock = Callable[[], datetime]
+
 _SETTING_FORMAT = "%Y-%m-%dT%H"
 _PARTITION_FORMAT = "%Y-%m-%d-%H:%M"
 _API_FORMAT = "%Y%m%dT%H"
+
+
+def utc_now() -> datetime:
+    """Tell the time of this machine, in UTC."""
+    return datetime.now(UTC)
 
 
 class HourError(ValueError):

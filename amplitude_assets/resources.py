@@ -7,7 +7,6 @@ the settings: none of them is a resource's configuration, which Dagster shows to
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from amplitude_assets.config import Settings
 from amplitude_assets.export.client import ExportClient
 from amplitude_assets.export.landing import Landing
 from amplitude_assets.export.privacy import Forgotten, Privacy
+from amplitude_assets.hours import Clock, utc_now
 from amplitude_assets.lake.forgotten import forgotten_digests
 from amplitude_assets.lake.store import Lake, LakeError, S3Access
 from amplitude_assets.progress import Progress, ProgressSink
@@ -167,7 +167,7 @@ def _log_progress(context: InitResourceContext) -> ProgressSink:
     return tell
 
 
-def build_resources(settings: Settings) -> dict[str, Any]:
+def build_resources(settings: Settings, clock: Clock = utc_now) -> dict[str, Any]:
     """Return every resource of the graph, by the name that the assets ask for it under."""
 
     def export_client(_: InitResourceContext) -> Iterator[ExportClient | S3Export]:
@@ -187,9 +187,7 @@ def build_resources(settings: Settings) -> dict[str, Any]:
         "landing": ResourceDefinition(
             lambda _: open_landing(settings), description="The working area under DATA_DIR."
         ),
-        "clock": ResourceDefinition(
-            lambda _: lambda: datetime.now(UTC), description="Tells the time, in UTC."
-        ),
+        "clock": ResourceDefinition(lambda _: clock, description="Tells the time, in UTC."),
         "copy_merges": ResourceDefinition(
             lambda _: copy_merges, description="Brings the S3 export's merge files to the lake."
         ),

@@ -1,6 +1,5 @@
 """The asset `raw_export_zip`: what Amplitude answered for each hour, on this machine's disk."""
 
-from collections.abc import Callable
 from datetime import datetime
 
 from dagster import (
@@ -25,7 +24,7 @@ from amplitude_assets.config import Settings
 from amplitude_assets.export.client import Delivery, ExportClient
 from amplitude_assets.export.errors import CredentialsError, ProjectError
 from amplitude_assets.export.landing import DeliveryRecord, Landing
-from amplitude_assets.hours import contiguous_ranges, is_exportable
+from amplitude_assets.hours import Clock, contiguous_ranges, is_exportable
 from amplitude_assets.instance import AMPLITUDE_POOL
 from amplitude_assets.progress import ProgressSink
 
@@ -47,7 +46,7 @@ def raw_export_zip_asset(rules: HourlyRules, settings: Settings) -> AssetsDefini
         settings: ResourceParam[Settings],
         export_client: ResourceParam[ExportClient],
         landing: ResourceParam[Landing],
-        clock: ResourceParam[Callable[[], datetime]],
+        clock: ResourceParam[Clock],
         progress: ResourceParam[ProgressSink],
     ) -> MaterializeResult[None]:
         """The zip that Amplitude's Export API answers with, one for each request of up to a day.

@@ -1,7 +1,6 @@
 """Maintenance: what is kept for a while is cleared, and the models' documentation is written."""
 
 import shutil
-from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from dagster import OpExecutionContext, ResourceParam, job, op
@@ -10,6 +9,7 @@ from dagster_dbt import DbtCliResource
 from amplitude_assets.assets.dbt import dbt_targets
 from amplitude_assets.config import Settings
 from amplitude_assets.export.landing import Landing
+from amplitude_assets.hours import Clock
 from amplitude_assets.instance import WAREHOUSE_POOL
 from amplitude_assets.lake.store import Lake
 from amplitude_assets.model_reference import write_model_reference
@@ -24,7 +24,7 @@ def sweep_landing(
     context: OpExecutionContext,
     settings: ResourceParam[Settings],
     landing: ResourceParam[Landing],
-    clock: ResourceParam[Callable[[], datetime]],
+    clock: ResourceParam[Clock],
 ) -> None:
     """Remove zips and unpacked files that the lake has had for `LANDING_RETENTION_HOURS`."""
     keep_after = _keep_after(settings, clock())
@@ -36,7 +36,7 @@ def sweep_landing(
 def sweep_lake(
     context: OpExecutionContext,
     lake: ResourceParam[Lake],
-    clock: ResourceParam[Callable[[], datetime]],
+    clock: ResourceParam[Clock],
 ) -> None:
     """Remove the unfinished files of writers that ended before they were done."""
     removed = lake.sweep(clock() - _LEAST_AGE)
@@ -47,7 +47,7 @@ def sweep_lake(
 def sweep_dbt(
     context: OpExecutionContext,
     settings: ResourceParam[Settings],
-    clock: ResourceParam[Callable[[], datetime]],
+    clock: ResourceParam[Clock],
 ) -> None:
     """Remove what dbt wrote of its runs, its log and the SQL, when it is as old as the landing."""
     keep_after = _keep_after(settings, clock())

@@ -4,8 +4,8 @@ Each decides from what Dagster's instance knows and costs a few queries; none op
 the warehouse. The decisions themselves are in modules of their own, without Dagster.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 
 from dagster import (
     AssetKey,
@@ -41,11 +41,13 @@ from amplitude_assets.automation.runs import (
 from amplitude_assets.config import Settings
 from amplitude_assets.hours import (
     HOUR,
+    Clock,
     HourRange,
     contiguous_ranges,
     hour_of_partition,
     last_exportable_hour,
     partition_of_hour,
+    utc_now,
 )
 from amplitude_assets.processes import end_runs_of_the_gone
 
@@ -56,12 +58,6 @@ _STATES = {
     "FAILED": HourState.FAILED,
 }
 
-Clock = Callable[[], datetime]
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
-
 
 def sensor_status(settings: Settings) -> DefaultSensorStatus:
     """Return whether sensors run without being switched on: by `AUTOMATION_ENABLED`."""
@@ -70,7 +66,7 @@ def sensor_status(settings: Settings) -> DefaultSensorStatus:
 
 
 def new_hours_sensor(
-    settings: Settings, partitions: PartitionsDefinition[str], clock: Clock = _now
+    settings: Settings, partitions: PartitionsDefinition[str], clock: Clock = utc_now
 ) -> SensorDefinition:
     """Return the sensor that asks for exportable hours that are not in bronze.
 
@@ -155,7 +151,7 @@ def carry_on_sensor(settings: Settings) -> SensorDefinition:
 
 
 def models_follow_bronze_sensor(
-    settings: Settings, models: Sequence[AssetKey], clock: Clock = _now
+    settings: Settings, models: Sequence[AssetKey], clock: Clock = utc_now
 ) -> SensorDefinition:
     """Return the sensor that runs the models and the report after bronze has changed.
 

@@ -15,11 +15,11 @@ from dagster import (
     asset_check,
 )
 
-from amplitude_assets.checks.ledger import Clock, ledger_ever, lookback, newest_exportable
+from amplitude_assets.checks.ledger import ledger_ever, lookback, newest_exportable
 from amplitude_assets.checks.lost import lost
 from amplitude_assets.checks.words import counted, named
 from amplitude_assets.config import Settings
-from amplitude_assets.hours import HOUR, HourRange, format_hour
+from amplitude_assets.hours import HOUR, Clock, HourRange, format_hour
 from amplitude_assets.instance import WAREHOUSE_POOL
 from amplitude_assets.warehouse.base import Warehouse
 

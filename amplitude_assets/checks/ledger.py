@@ -1,13 +1,10 @@
 """The hours that the checks look at, from the ledger."""
 
-from collections.abc import Callable
 from datetime import datetime
 
 from amplitude_assets.config import Settings
-from amplitude_assets.hours import HOUR, HourRange, last_exportable_hour
+from amplitude_assets.hours import HOUR, Clock, HourRange, last_exportable_hour
 from amplitude_assets.warehouse.base import LedgerRow, Warehouse
-
-Clock = Callable[[], datetime]
 
 
 def newest_exportable(settings: Settings, clock: Clock) -> datetime:

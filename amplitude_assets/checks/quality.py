@@ -12,10 +12,11 @@ from dagster import (
     asset_check,
 )
 
-from amplitude_assets.checks.ledger import Clock, ledger_ever, lookback
+from amplitude_assets.checks.ledger import ledger_ever, lookback
 from amplitude_assets.checks.sql import script
 from amplitude_assets.checks.words import counted, named
 from amplitude_assets.config import Settings
+from amplitude_assets.hours import Clock
 from amplitude_assets.instance import WAREHOUSE_POOL
 from amplitude_assets.warehouse.base import Warehouse
 

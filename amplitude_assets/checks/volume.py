@@ -16,10 +16,10 @@ from dagster import (
     asset_check,
 )
 
-from amplitude_assets.checks.ledger import Clock, ledger_ever
+from amplitude_assets.checks.ledger import ledger_ever
 from amplitude_assets.checks.words import counted
 from amplitude_assets.config import Settings
-from amplitude_assets.hours import HOUR, HourRange, format_hour
+from amplitude_assets.hours import HOUR, Clock, HourRange, format_hour
 from amplitude_assets.instance import WAREHOUSE_POOL
 from amplitude_assets.warehouse.base import Warehouse
 

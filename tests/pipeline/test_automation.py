@@ -50,7 +50,9 @@ from tests.support.simulated_runs import SimulatedRuns
 
 PROJECT = 734517
 WORLD = World(WorldSettings(seed=5, events_per_hour=60, project_id=PROJECT))
-NEWEST = last_exportable_hour(datetime.now(UTC), 2)
+# One time for the whole file: an hour that begins while it runs would move every look-back.
+NOW = datetime.now(UTC)
+NEWEST = last_exportable_hour(NOW, 2)
 BRONZE = AssetKey(["bronze", "raw_events"])
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -62,7 +64,9 @@ class Pipeline:
         self.settings = settings
         self.instance = instance
         self.emulator = emulator
-        self.graph = build_definitions(settings, step_retry=RetryPolicy(max_retries=0))
+        self.graph = build_definitions(
+            settings, clock=lambda: NOW, step_retry=RetryPolicy(max_retries=0)
+        )
         self.warehouse = DuckDBWarehouse(settings.resolved_duckdb_path)
         self._cursors: dict[str, str | None] = {}
 
@@ -194,7 +198,8 @@ def test_dagsters_own_re_execution_asks_for_the_bad_hour_alone(pipeline: Pipelin
 
 def test_refused_keys_fail_the_run_at_once_and_are_not_tried_twice(pipeline: Pipeline) -> None:
     pipeline.emulator.add_fault(Fault(FaultKind.STATUS_401))
-    pipeline.graph = build_definitions(pipeline.settings)  # with the retries of production
+    # With the retries of production.
+    pipeline.graph = build_definitions(pipeline.settings, clock=lambda: NOW)
     hours = HourRange(NEWEST - 5 * HOUR, NEWEST)
     result = pipeline.load(hours)
     assert not result.success
@@ -244,8 +249,8 @@ def test_maintenance_clears_what_is_old_and_keeps_what_is_not(pipeline: Pipeline
     kept = {path for path in lake.rglob("*") if path.is_file()}
     left_behind = lake / "events" / "half.json.gz#1"
     left_behind.write_bytes(b"half")
-    tomorrow = datetime.now(UTC) + timedelta(days=3)
-    pipeline.graph = build_definitions(pipeline.settings, clock=lambda: tomorrow)
+    later = NOW + timedelta(days=3)
+    pipeline.graph = build_definitions(pipeline.settings, clock=lambda: later)
     result = pipeline.run("maintenance_job", RunRequest())
     assert result.success
     landing = pipeline.settings.data_path / "landing"
@@ -256,11 +261,9 @@ def test_maintenance_clears_what_is_old_and_keeps_what_is_not(pipeline: Pipeline
 
 
 def _recheck(pipeline: Pipeline, settings: Settings) -> list[RunRequest]:
-    graph = build_definitions(settings)
+    graph = build_definitions(settings, clock=lambda: NOW)
     schedule = graph.get_repository_def().get_schedule_def("nightly_recheck")
-    context = build_schedule_context(
-        instance=pipeline.instance, scheduled_execution_time=datetime.now(UTC)
-    )
+    context = build_schedule_context(instance=pipeline.instance, scheduled_execution_time=NOW)
     found = schedule(context)
     assert not isinstance(found, SkipReason)
     return list(found)

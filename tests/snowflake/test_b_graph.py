@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import boto3
 import pytest
@@ -20,6 +21,7 @@ from amplitude_assets.config import load_settings
 from amplitude_assets.hours import HOUR, HourRange, parse_hour
 from amplitude_assets.instance import open_instance
 from amplitude_assets.main_run import run_main_job
+from amplitude_assets.report.read import read_overview
 from amplitude_assets.resources import open_warehouse
 from tests.support.fakesnow_server import SNOWFLAKE_USER_ARN
 from tests.support.s3 import S3Server
@@ -56,6 +58,11 @@ def test_the_main_job_loads_and_builds(
     ]
     ((users,),) = warehouse.query("select count(*) from gold.dim_users")
     assert users > 0
+    overview = read_overview(warehouse.query, settings.project_id, ZoneInfo("UTC"))
+    assert [(hour.export_hour, hour.lines) for hour in overview.hours] == [
+        (hour.export_hour, hour.lines) for hour in counts
+    ]
+    assert sum(day.day >= HOURS.first.date() for day in overview.active_days) == 1
 
 
 _LINKS = ("login", "role", "warehouse", "schemas", "stage", "integration", "COPY")

@@ -30,9 +30,10 @@ from tests.support.dagster_processes import DagsterProcesses, dagster_processes,
 PROJECT = 734517
 WORLD = World(WorldSettings(seed=3, events_per_hour=20, project_id=PROJECT))
 NEWEST = last_exportable_hour(datetime.now(UTC), 2)
-# A day that the sensor asks for by itself, and before it two days that only a backfill reaches.
-RECENT = HourRange(NEWEST - 23 * HOUR, NEWEST)
-HISTORY = HourRange(RECENT.first - 48 * HOUR, RECENT.first - HOUR)
+# Of the day that the sensor asks for by itself, what it still reaches when the machine is slow.
+RECENT = HourRange(NEWEST - 19 * HOUR, NEWEST)
+# Before that day, two days that only a backfill reaches.
+HISTORY = HourRange(NEWEST - 71 * HOUR, NEWEST - 24 * HOUR)
 RUN_HOURS = 24
 
 pytestmark = pytest.mark.timeout(900)  # about two minutes on two free cores

@@ -1,22 +1,13 @@
 """What the report reads from gold, on both engines, and what it leaves out."""
 
 from datetime import UTC, date, datetime
-from importlib import resources
-from zoneinfo import ZoneInfo
 
 import duckdb
 import pytest
 
-import amplitude_assets.report
 from amplitude_assets.hours import HourRange
-from amplitude_assets.report.read import read_overview
-from tests.support.gold import PROJECT_ID, TABLES
+from tests.support.gold import PROJECT_ID
 from tests.unit.report.conftest import FIRST, LAST, read
-
-_QUERIES = sorted(
-    path.name.removesuffix(".sql")
-    for path in (resources.files(amplitude_assets.report) / "sql").iterdir()
-)
 
 
 def test_before_the_first_load_the_overview_is_empty(gold: duckdb.DuckDBPyConnection) -> None:
@@ -110,30 +101,3 @@ def test_properties_are_new_or_gone_only_against_a_longer_history(
     history.execute("delete from gold.rpt_data_quality where export_hour < '2026-11-20'")
     history.execute("update silver.property_catalog set last_hour = '2026-11-20'")
     assert {row.key for row in read(history).drift} == {"price"}
-
-
-def test_snowflake_reads_every_query() -> None:
-    """Empty tables on the fake Snowflake: names, types and grammar, not results."""
-    import fakesnow
-    import snowflake.connector
-
-    with fakesnow.patch():
-        connection = snowflake.connector.connect(database="amplitude", schema="gold")
-        cursor = connection.cursor()
-        for statement in TABLES.split(";"):
-            if statement.strip():
-                cursor.execute(statement)
-        cursor.execute(
-            "insert into gold.rpt_data_quality values "
-            f"({PROJECT_ID}, '2026-11-20 00:00:00', 'empty', 0, 0, 0, 0, 0, true, null, null)"
-        )
-        asked = []
-
-        def query(sql: str) -> list[tuple[object, ...]]:
-            asked.append(sql)
-            return cursor.execute(sql).fetchall()  # type: ignore[union-attr,return-value]
-
-        overview = read_overview(query, PROJECT_ID, ZoneInfo("UTC"))
-    assert len(asked) == len(_QUERIES)
-    assert [hour.status for hour in overview.hours] == ["empty"]
-    assert overview.sessions.count == 0
