@@ -1,9 +1,18 @@
-"""What every asset says of itself in Dagster's catalogue: owners and tags."""
+"""What every asset says of itself in Dagster's catalogue: description, owners and tags."""
 
 from collections.abc import Sequence
 
 # Whoever runs the pipeline. Dagster shows it on every asset and can alert it.
 OWNERS: Sequence[str] = ("team:data-platform",)
+
+
+def description(what: str, again: str, place: str) -> str:
+    """Return three lines for users, each of which Dagster's UI shows as a line of its own.
+
+    `what` is a partition or a row, `again` says what materialising again does, and `place` where
+    it lands. The lineage page has room for the first line.
+    """
+    return "\n\n".join((what, again, place))
 
 
 def tags(cadence: str, *, personal_data: bool) -> dict[str, str]:

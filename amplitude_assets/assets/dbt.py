@@ -22,7 +22,7 @@ from dagster_dbt import (
 )
 from filelock import FileLock
 
-from amplitude_assets.assets.about import OWNERS, tags
+from amplitude_assets.assets.about import OWNERS, description, tags
 from amplitude_assets.assets.column_lineage import project_version, with_column_lineage
 from amplitude_assets.assets.hour_figures import tell_hour_figures
 from amplitude_assets.config import Settings, dbt_environment
@@ -116,12 +116,10 @@ class LayerTranslator(DagsterDbtTranslator):
         return spec.replace_attributes(
             group_name=layer,
             kinds={"dbt", kind if kind in ("view", "seed") else layer},
-            description="\n\n".join(
-                (
-                    node["description"].strip(),
-                    _REBUILT[kind],
-                    f"It is `{layer}.{node['alias']}`, and has no partitions.",
-                )
+            description=description(
+                node["description"].strip(),
+                _REBUILT[kind],
+                f"It lands in `{layer}.{node['alias']}`, and has no partitions.",
             ),
             owners=OWNERS,
             tags=tags("after_loads", personal_data=_holds_personal_data(layer, node["name"])),

@@ -15,7 +15,7 @@ from dagster import (
     PartitionsDefinition,
 )
 
-from amplitude_assets.assets.about import OWNERS, tags
+from amplitude_assets.assets.about import OWNERS, description, tags
 from amplitude_assets.hours import partition_of_hour
 from amplitude_assets.warehouse.base import Warehouse
 
@@ -34,11 +34,11 @@ def hour_figures_asset(partitions: PartitionsDefinition[str]) -> AssetSpec:
         owners=OWNERS,
         tags=tags("after_loads", personal_data=False),
         partitions_def=partitions,
-        description=(
-            "What became of each hour: its events, duplicates and late events, and the lag from an "
-            "event to its upload. *Plots* shows them hour by hour.\n\n"
-            "A partition is one upload hour, told anew whenever the models have taken it in.\n\n"
-            "It is kept in Dagster only; the table is `gold.rpt_data_quality`."
+        description=description(
+            "What became of the hour: its events, duplicates and late events, and the lag from an "
+            "event to its upload. A partition is one upload hour; *Plots* shows them side by side.",
+            "Told anew whenever the models have taken an hour in; it has no step of its own.",
+            "It lands in Dagster only; the table is `gold.rpt_data_quality`.",
         ),
     )
 

@@ -11,6 +11,7 @@ from dagster import (
     asset,
 )
 
+from amplitude_assets.assets.about import description
 from amplitude_assets.assets.hourly import (
     HourlyOutcome,
     HourlyRules,
@@ -36,6 +37,13 @@ def hourly_json_files_asset(rules: HourlyRules) -> AssetsDefinition:
         deps=["raw_export_zip"],
         group_name="export",
         kinds={"python", "json"},
+        description=description(
+            "The hour's gzip files of JSON lines, as Amplitude sent them, each line checked, "
+            "without what is masked. A partition is one upload hour.",
+            "Materialising it again unpacks the same zip again. A bad line is set aside with its "
+            "file, number and reason; a damaged file fails its hour alone.",
+            "They land in `DATA_DIR/landing`, a working area: the lake is what is kept.",
+        ),
         code_version="1",
         **rules.arguments(),
     )
@@ -47,12 +55,6 @@ def hourly_json_files_asset(rules: HourlyRules) -> AssetsDefinition:
         lake: ResourceParam[Lake],
         progress: ResourceParam[ProgressSink],
     ) -> MaterializeResult[None]:
-        """The hour's gzip files of JSON lines, as Amplitude sent them, each line checked.
-
-        A partition is one upload hour. A line that is not a JSON object is set aside with its file,
-        number and reason; a damaged file fails its hour alone. Masked data goes no further.
-        They land in `DATA_DIR/landing`; materialising again unpacks the same zip again.
-        """
         outcome = HourlyOutcome(context)
         hours = hours_of(context)
         told = step_progress(context, progress, len(hours), units="lines")

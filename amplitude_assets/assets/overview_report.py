@@ -12,7 +12,7 @@ from dagster import (
     asset,
 )
 
-from amplitude_assets.assets.about import OWNERS, tags
+from amplitude_assets.assets.about import OWNERS, description, tags
 from amplitude_assets.config import Settings
 from amplitude_assets.instance import WAREHOUSE_POOL
 from amplitude_assets.progress import ProgressSink, StepProgress
@@ -42,6 +42,12 @@ def overview_report_asset() -> AssetsDefinition:
         kinds={"python", "plotly"},
         owners=OWNERS,
         tags=tags("after_loads", personal_data=False),
+        description=description(
+            "One HTML page: people, coming back, behaviour, revenue, and the pipeline itself, over "
+            "the last 365 days up to the newest loaded hour. It has no partitions.",
+            "Made anew from gold whenever the models run.",
+            "It lands in `DATA_DIR/reports/overview.html`, and opens anywhere, without a network.",
+        ),
         pool=WAREHOUSE_POOL,
         code_version="1",
     )
@@ -51,12 +57,6 @@ def overview_report_asset() -> AssetsDefinition:
         warehouse: ResourceParam[Warehouse],
         progress: ResourceParam[ProgressSink],
     ) -> MaterializeResult[None]:
-        """One HTML page: people, coming back, behaviour, revenue, and the pipeline itself.
-
-        It has no partitions: it shows the last 365 days up to the newest loaded hour. Materialising
-        it again makes it anew from gold.
-        It lands at `DATA_DIR/reports/overview.html`, and opens anywhere, without a network.
-        """
         told = StepProgress(progress, "overview_report", 1, parts="page")
         # The charts take a second to import.
         from amplitude_assets.report.page import write_page

@@ -7,12 +7,14 @@ from dagster import (
     AssetKey,
     AssetsDefinition,
     MaterializeResult,
+    MetadataValue,
     ResourceParam,
     TableColumn,
     TableSchema,
     asset,
 )
 
+from amplitude_assets.assets.about import description
 from amplitude_assets.assets.hourly import (
     HourlyOutcome,
     HourlyRules,
@@ -27,6 +29,7 @@ from amplitude_assets.instance import WAREHOUSE_POOL
 from amplitude_assets.lake.manifest import Manifest
 from amplitude_assets.lake.store import Lake, LakeError
 from amplitude_assets.progress import ProgressSink
+from amplitude_assets.snowflake_access import query_page
 from amplitude_assets.warehouse.base import LedgerRow, Warehouse, WarehouseError
 
 _COLUMNS = TableSchema(
@@ -50,6 +53,13 @@ def raw_events_asset(rules: HourlyRules, settings: Settings) -> AssetsDefinition
         deps=["s3_event_objects"],
         group_name="bronze",
         kinds={settings.warehouse, "table", "bronze"},
+        description=description(
+            "Every exported line as one row, as JSON, with the object and line it came from. A "
+            "partition is one upload hour.",
+            "Materialising it again replaces the hour with what its manifest names, in one "
+            "transaction with its row in the ledger; an hour that has not changed is left alone.",
+            "It lands in the table `bronze.raw_events`, and the ledger is `bronze.export_hours`.",
+        ),
         metadata={
             "dagster/column_schema": _COLUMNS,
             "dagster/table_name": f"{settings.database}.bronze.raw_events",
@@ -66,13 +76,6 @@ def raw_events_asset(rules: HourlyRules, settings: Settings) -> AssetsDefinition
         warehouse: ResourceParam[Warehouse],
         progress: ResourceParam[ProgressSink],
     ) -> MaterializeResult[None]:
-        """Every exported line as one row, as JSON text, with the object and line it came from.
-
-        A partition is one upload hour. Materialising it again replaces the hour with what its
-        manifest names, in one transaction with its row in the ledger `bronze.export_hours`; an
-        hour that has not changed is left alone. It needs the lake only, never Amplitude.
-        It lands in the table `bronze.raw_events` of the warehouse.
-        """
         outcome = HourlyOutcome(context)
         hours = hours_of(context)
         told = step_progress(context, progress, len(hours), units="lines")
@@ -90,7 +93,8 @@ def raw_events_asset(rules: HourlyRules, settings: Settings) -> AssetsDefinition
             if hour not in outcome.failed:
                 outcome.done[hour] = _metadata(ledger[hour], hour in replaced)
                 if query_id := report.query_ids.get(hour):
-                    outcome.done[hour] = {**outcome.done[hour], "query_id": query_id}
+                    query = {"query_id": _query_link(settings, query_id)}
+                    outcome.done[hour] = {**outcome.done[hour], **query}
         return outcome.result()
 
     return raw_events
@@ -120,6 +124,11 @@ def _read_manifests(
 def _load_id(context: AssetExecutionContext) -> str:
     """Return an id of this load that sorts by time and names its run."""
     return f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{context.run.run_id[:8]}"
+
+
+def _query_link(settings: Settings, query_id: str) -> MetadataValue:
+    page = query_page(settings, query_id)
+    return MetadataValue.text(query_id) if page is None else MetadataValue.url(page)
 
 
 def _metadata(row: LedgerRow, replaced: bool) -> Metadata:

@@ -11,6 +11,7 @@ from dagster import (
     asset,
 )
 
+from amplitude_assets.assets.about import description
 from amplitude_assets.assets.hourly import (
     HourlyOutcome,
     HourlyRules,
@@ -35,6 +36,12 @@ def raw_export_zip_asset(rules: HourlyRules, settings: Settings) -> AssetsDefini
     @asset(
         group_name="export",
         kinds={"python", "file"},
+        description=description(
+            "The zip that Amplitude's Export API answered with, one a request of up to a day. A "
+            "partition is the UTC hour in which Amplitude received the events.",
+            "Materialising it again asks Amplitude again; an hour without events is noted empty.",
+            "It lands in `DATA_DIR/landing`, a working area: the lake is what is kept.",
+        ),
         metadata=_links(settings),
         pool=AMPLITUDE_POOL,
         code_version="1",
@@ -49,12 +56,6 @@ def raw_export_zip_asset(rules: HourlyRules, settings: Settings) -> AssetsDefini
         clock: ResourceParam[Clock],
         progress: ResourceParam[ProgressSink],
     ) -> MaterializeResult[None]:
-        """The zip that Amplitude's Export API answers with, one for each request of up to a day.
-
-        A partition is the UTC hour in which Amplitude received the events. Materialising it again
-        asks Amplitude again; an hour without events is noted as empty.
-        It lands in `DATA_DIR/landing`, a working area: the lake is what is kept.
-        """
         hours = hours_of(context)
         outcome = HourlyOutcome(context)
         _leave_out_unready(outcome, hours, settings, clock())

@@ -11,6 +11,7 @@ from dagster import (
     asset,
 )
 
+from amplitude_assets.assets.about import description
 from amplitude_assets.assets.hourly import (
     HourlyOutcome,
     HourlyRules,
@@ -38,6 +39,14 @@ def s3_event_objects_asset(rules: HourlyRules) -> AssetsDefinition:
         deps=["hourly_json_files"],
         group_name="lake",
         kinds={"s3", "json"},
+        description=description(
+            "The hour's files as immutable objects named by their digest, and a manifest that "
+            "commits them. A partition is one upload hour.",
+            "Materialising it again sends only what is not there yet, and leaves an hour that has "
+            "not changed alone. With privacy settings, older deliveries are removed.",
+            "They land under `LAKE_URL`, a folder or an S3 bucket: the truth that bronze is loaded "
+            "from.",
+        ),
         code_version="1",
         **rules.arguments(),
     )
@@ -50,13 +59,6 @@ def s3_event_objects_asset(rules: HourlyRules) -> AssetsDefinition:
         copy_merges: ResourceParam[Callable[[Lake, Forgotten], int]],
         progress: ResourceParam[ProgressSink],
     ) -> MaterializeResult[None]:
-        """The hour's files in the lake, named by their digest, and a manifest that commits them.
-
-        A partition is one upload hour. An object that is there already is not sent again, and an
-        hour that has not changed keeps its manifest. With privacy settings, objects of an hour's
-        older deliveries are removed.
-        It lands under `LAKE_URL`, a folder or an S3 bucket: the truth that bronze is loaded from.
-        """
         outcome = HourlyOutcome(context)
         hours = hours_of(context)
         told = step_progress(context, progress, len(hours), units="bytes sent")

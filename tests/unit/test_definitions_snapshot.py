@@ -17,6 +17,23 @@ def test_the_graph_is_the_reviewed_one() -> None:
     )
 
 
+def test_every_asset_says_in_three_lines_what_it_is_what_again_does_and_where_it_lands() -> None:
+    specs = build_definitions(Settings()).resolve_all_asset_specs()
+    told = {
+        spec.key.to_user_string(): (spec.description or "").split("\n\n")
+        for spec in specs
+        if not spec.metadata.get("dagster/auto_created_stub_asset")  # a table that dbt only reads
+    }
+    assert len(told) > 40
+    assert {key: lines for key, lines in told.items() if not _are_three_lines(lines)} == {}
+
+
+def _are_three_lines(lines: list[str]) -> bool:
+    # On an asset's page in Dagster's UI, 240 characters take two rows.
+    fit = all(line.strip() and "\n" not in line and len(line) <= 240 for line in lines)
+    return fit and len(lines) == 3 and lines[2].startswith(("It lands ", "They land "))
+
+
 def test_automation_runs_only_where_the_setting_says_so() -> None:
     alerts = {"alert_on_failed_run", "alert_on_failed_check"}
     for enabled in (False, True):
