@@ -196,7 +196,7 @@ def unpack_hour(job: HourJob) -> HourFiles:
     is in the folder then is of no use, and harms nothing.
     """
     check_parts(job)
-    return assembled(job, [unpack_member(job, member) for member in job.members])
+    return assembled(job, unpack_members(job))
 
 
 def check_parts(job: HourJob) -> None:
@@ -228,11 +228,20 @@ class UnpackedMember:
     forgotten_lines: int = 0
 
 
-def unpack_member(job: HourJob, member: Member) -> UnpackedMember:
-    """Unpack one member of an hour. Raises as `unpack_hour` does."""
+def unpack_members(job: HourJob) -> list[UnpackedMember]:
+    """Unpack the members of a job, some of an hour's or all, in their order.
+
+    Raises as `unpack_hour` does.
+    """
+    if not job.members:
+        return []
     assert job.zip_path is not None
-    hour = HourRange(job.hour, job.hour)
-    with _opened(job.zip_path, hour) as archive, _damage(job.hour, member):
+    with _opened(job.zip_path, HourRange(job.hour, job.hour)) as archive:
+        return [_unpack_member(archive, job, member) for member in job.members]
+
+
+def _unpack_member(archive: zipfile.ZipFile, job: HourJob, member: Member) -> UnpackedMember:
+    with _damage(job.hour, member):
         passed = _pass_through(archive, job, member)
         return passed or _rewrite(archive, job, member)
 

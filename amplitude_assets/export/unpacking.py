@@ -8,34 +8,39 @@ from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPool
 from concurrent.futures import as_completed as as_they_finish
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from multiprocessing.connection import wait
 
 from amplitude_assets.export.archive import (
     HourFiles,
     HourJob,
+    Member,
     UnpackedMember,
     assembled,
     check_parts,
-    unpack_member,
+    unpack_members,
 )
 from amplitude_assets.export.errors import ExportError
 from amplitude_assets.hours import HourRange
 
 # Starting worker processes takes about as long as checking so many bytes of a zip.
 _WORTH_PROCESSES_BYTES = 16 * 1024**2
+# Each task reads the zip's directory, and what is left when the others are done keeps one core.
+_WORTH_A_TASK_BYTES = 4 * 1024**2
 
 
 @dataclass
 class _Hour:
-    """An hour under way: the members that are not done yet are `left`."""
+    """An hour under way: its members are unpacked in `parts`, of which `left` are not done."""
 
     job: HourJob
-    members: list["Future[UnpackedMember]"] = field(default_factory=list)
+    parts: list["Future[list[UnpackedMember]]"] = field(default_factory=list)
     left: int = 0
 
     def result(self) -> HourFiles | ExportError:
         try:
-            return assembled(self.job, [member.result() for member in self.members])
+            unpacked = (part.result() for part in self.parts)
+            return assembled(self.job, list(chain.from_iterable(unpacked)))
         except ExportError as error:
             return error
         except BrokenProcessPool:
@@ -48,7 +53,7 @@ class _Hour:
 def unpack_all(
     jobs: Iterable[HourJob], workers: int
 ) -> Iterator[tuple[HourJob, HourFiles | ExportError]]:
-    """Unpack hours, `workers` members at a time, and yield each as it finishes.
+    """Unpack hours, on `workers` threads or processes, and yield each as it finishes.
 
     An hour comes with its files, or with the error that it failed with. Large work goes to
     processes, since parsing JSON holds Python's lock; as always with these, a script that gets
@@ -56,7 +61,7 @@ def unpack_all(
     """
     hours = [_Hour(job) for job in jobs]
     with _pool(hours, workers) as pool:
-        waiting: dict[Future[UnpackedMember], _Hour] = {}
+        waiting: dict[Future[list[UnpackedMember]], _Hour] = {}
         for hour in hours:
             try:
                 check_parts(hour.job)
@@ -67,8 +72,8 @@ def unpack_all(
                 if not hour.left:
                     yield hour.job, hour.result()
         try:
-            for member in as_they_finish(waiting):
-                hour = waiting.pop(member)
+            for part in as_they_finish(waiting):
+                hour = waiting.pop(part)
                 hour.left -= 1
                 if not hour.left:
                     yield hour.job, hour.result()
@@ -76,12 +81,27 @@ def unpack_all(
             pool.shutdown(cancel_futures=True)
 
 
-def _submitted(pool: Executor, hour: _Hour) -> "dict[Future[UnpackedMember], _Hour]":
-    # A member's task needs the job without the list of all members.
-    job = replace(hour.job, members=())
-    hour.members = [pool.submit(unpack_member, job, member) for member in hour.job.members]
-    hour.left = len(hour.members)
-    return dict.fromkeys(hour.members, hour)
+def _submitted(pool: Executor, hour: _Hour) -> "dict[Future[list[UnpackedMember]], _Hour]":
+    hour.parts = [
+        pool.submit(unpack_members, replace(hour.job, members=tuple(members)))
+        for members in _split(hour.job.members)
+    ]
+    hour.left = len(hour.parts)
+    return dict.fromkeys(hour.parts, hour)
+
+
+def _split(members: Iterable[Member]) -> Iterator[list[Member]]:
+    """Split members so that each list is some bytes of work; a large member is one of its own."""
+    part: list[Member] = []
+    size = 0
+    for member in members:
+        part.append(member)
+        size += member.zip_bytes
+        if size >= _WORTH_A_TASK_BYTES:
+            yield part
+            part, size = [], 0
+    if part:
+        yield part
 
 
 def _pool(hours: list[_Hour], workers: int) -> Executor:

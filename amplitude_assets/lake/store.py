@@ -1,5 +1,6 @@
 """The store: puts and gets of the lake, the same for a folder (`file://`) and S3 (`s3://`)."""
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
+from uuid import uuid4
 
 import obstore
 from obstore.exceptions import BaseError
@@ -89,12 +91,14 @@ class Lake:
 
         A large file goes in parts, side by side. S3 checks each against its SHA-256 as it arrives.
         A key holds the digest of its bytes, so an object of the right size is the right object:
-        both stores write under a temporary name or not at all.
+        both stores write under a temporary name or not at all. In a folder the file gets a second
+        name if it can: neither it nor an object is ever written to again.
         """
         if self._size(item.key) == item.bytes:
             return False
         with _explained("write", self.uri(item.key)):
-            obstore.put(self._store, item.key, path, attributes=self._attributes)
+            if self._folder is None or not _link(path, self._folder / item.key):
+                obstore.put(self._store, item.key, path, attributes=self._attributes)
         return True
 
     def get_object(self, key: str) -> Iterator[bytes]:
@@ -188,6 +192,23 @@ def _explained(verb: str, uri: str) -> Iterator[None]:
         if isinstance(error, FileNotFoundError) and verb in ("read", "look at"):
             raise
         raise LakeError(f"cannot {verb} {uri}: {_reason(error)}") from None
+
+
+def _link(path: Path, target: Path) -> bool:
+    """Give a file a second name, or return False where that cannot be: on another disk, say."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # Named as obstore names what is unfinished, so that `sweep` finds it.
+    unfinished = target.with_name(f"{target.name}#{uuid4().int}")
+    try:
+        os.link(path, unfinished)
+    except OSError:
+        return False
+    try:
+        unfinished.replace(target)
+    finally:
+        # Both may be names of one file already, and then replacing one by the other does nothing.
+        unfinished.unlink(missing_ok=True)
+    return True
 
 
 def _reason(error: Exception) -> str:

@@ -52,7 +52,7 @@ POINTS = [
         "mid_unpack",
         "While members are being unpacked",
         f"{_EXPORT}.unpacking",
-        "unpack_member",
+        "unpack_members",
         nth=2,
         after=True,
     ),

@@ -1,5 +1,7 @@
 """The store does the same on a folder and on S3; S3 is moto's server, over HTTP."""
 
+import errno
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,11 +52,44 @@ def test_an_object_that_is_there_is_not_sent_again(lake: Lake, tmp_path: Path) -
 def test_a_cut_object_is_sent_again(lake: Lake, tmp_path: Path) -> None:
     _, [(item, path)] = manifest_of(HOUR_5, [[b'{"a": 1}']], tmp_path / "files")
     whole = path.read_bytes()
-    path.write_bytes(whole[:10])
-    assert lake.put_object(item, path) is True
-    path.write_bytes(whole)
+    lake.write(item.key, whole[:10])
     assert lake.put_object(item, path) is True
     assert b"".join(lake.get_object(item.key)) == whole
+
+
+def test_an_object_outlives_the_file_it_was_made_of(lake: Lake, tmp_path: Path) -> None:
+    _, [(item, path)] = manifest_of(HOUR_5, [[b'{"a": 1}']], tmp_path / "files")
+    whole = path.read_bytes()
+    assert lake.put_object(item, path) is True
+    path.unlink()
+    assert b"".join(lake.get_object(item.key)) == whole
+    assert list(lake.list_keys("")) == [item.key]
+
+
+@pytest.mark.parametrize("reason", [errno.EXDEV, errno.EPERM, errno.EMLINK])
+def test_where_a_file_can_have_no_second_name_it_is_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reason: int
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(reason, os.strerror(reason))
+
+    lake = Lake((tmp_path / "lake").as_uri())
+    _, [(item, path)] = manifest_of(HOUR_5, [[b'{"a": 1}']], tmp_path / "files")
+    # Another disk cannot be had in a test; the system's answer is what it would be.
+    monkeypatch.setattr(os, "link", refuse)
+    assert lake.put_object(item, path) is True
+    assert path.stat().st_nlink == 1
+    assert b"".join(lake.get_object(item.key)) == path.read_bytes()
+
+
+def test_in_a_folder_an_hour_takes_its_room_once(tmp_path: Path) -> None:
+    lake = Lake((tmp_path / "lake").as_uri())
+    _, [(item, path)] = manifest_of(HOUR_5, [[b'{"a": 1}']], tmp_path / "files")
+    lake.put_object(item, path)
+    assert path.samefile(tmp_path / "lake" / item.key)
+    assert [found.name for found in (tmp_path / "lake" / item.key).parent.iterdir()] == [
+        Path(item.key).name
+    ]
 
 
 def test_a_missing_object_is_named(lake: Lake) -> None:
