@@ -37,6 +37,7 @@ from amplitude_assets.json_lines import (
 )
 
 _CHUNK_BYTES = 1024 * 1024
+_DIRECTORY_ENTRY = b"PK\x01\x02"  # what each member's entry in a zip's directory begins with
 # What is kept of a bad line. Warehouses take a text of 16 MB, and escapes make it longer.
 _REJECTED_BYTES = 2 * 1024**2
 _MEMBER = re.compile(
@@ -169,6 +170,9 @@ def hours_in(zip_path: Path, project_id: int, asked: HourRange) -> dict[datetime
     with _opened(zip_path, asked) as archive:
         zip_bytes = zip_path.stat().st_size
         infos = [info for info in archive.infolist() if info.filename != f"{project_id}/"]
+    if any(_DIRECTORY_ENTRY in info.comment for info in infos):
+        # One wrong length is enough for an entry to take in the next, which zipfile lets pass.
+        raise ArchiveError(asked, f"{zip_path.name} is damaged: members of it are out of reach")
     names = [_MEMBER.fullmatch(info.filename) for info in infos]
     others = {name["app"] for name in names if name is not None and name["app"] == name["folder"]}
     if len(others) == 1 and all(names) and str(project_id) not in others:

@@ -13,9 +13,11 @@ import zipfile
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 
 import orjson
+import simdjson
 from isal import isal_zlib
 
 from bench.task import Task, read_task, tell
@@ -95,19 +97,32 @@ def _member(name: str, zip_path: str, folder: str) -> tuple[str, int]:
     import obstore
     from obstore.store import LocalStore
 
-    with zipfile.ZipFile(zip_path) as archive:
-        packed = archive.read(name)
+    packed = _opened(zip_path).read(name)
+    parser = simdjson.Parser()
     lines = 0
     rest = b""
     for piece in _inflated(packed):
         *whole, rest = (rest + piece).split(b"\n")
         for line in whole:
-            if type(orjson.loads(line)) is not dict:
+            if not _is_object(parser, line):
                 raise ValueError(f"{name} has a line that is no object")
         lines += len(whole)
     key = name.rpartition("/")[2]
     obstore.put(LocalStore(f"{folder}/lake"), key, packed)
     return key, lines
+
+
+@cache
+def _opened(zip_path: str) -> zipfile.ZipFile:
+    """Read the zip's directory once a process."""
+    return zipfile.ZipFile(zip_path)
+
+
+def _is_object(parser: simdjson.Parser, line: bytes) -> bool:
+    try:
+        return type(parser.parse(line)) is simdjson.Object
+    except (ValueError, RuntimeError):  # integers beyond 64 bits
+        return type(orjson.loads(line)) is dict
 
 
 def _inflated(packed: bytes) -> Iterator[bytes]:

@@ -5,8 +5,10 @@ import hashlib
 import json
 import struct
 import zipfile
+from collections import Counter
 from collections.abc import Callable
-from itertools import pairwise
+from datetime import datetime
+from itertools import pairwise, product
 from pathlib import Path
 
 import pytest
@@ -22,7 +24,7 @@ from amplitude_assets.export.archive import (
     read_rejected,
     unpack_hour,
 )
-from amplitude_assets.export.errors import ArchiveError, ProjectError
+from amplitude_assets.export.errors import ArchiveError, ExportError, ProjectError
 from amplitude_assets.hours import HOUR as AN_HOUR
 from amplitude_assets.hours import HourRange
 from amplitude_assets.json_lines import fault_of, is_blank
@@ -104,6 +106,36 @@ def test_a_member_that_was_not_asked_for_refuses_the_zip(tmp_path: Path, name: s
         read_names(tmp_path, name_of(0), name, asked=one(HOUR))
     assert refused.value.hours == one(HOUR)
     assert len(str(refused.value)) < 1200
+
+
+def test_no_flipped_bit_is_read_as_other_events(tmp_path: Path) -> None:
+    """A zip has two names of each member and two checksums of its bytes; no bit goes unnoticed."""
+    names = [name_of(3), name_of(4), name_of(3, HOUR + AN_HOUR)]
+    path = write_zip(
+        tmp_path / "whole.zip", [(name, packed(b'{"a":"%d"}' % n)) for n, name in enumerate(names)]
+    )
+    whole = path.read_bytes()
+
+    def read() -> dict[datetime, str]:
+        found = hours_in(path, PROJECT, hours(2)).items()
+        jobs = [
+            HourJob(PROJECT, hour, path, tuple(members), tmp_path / "hour", FETCHED_AT)
+            for hour, members in found
+        ]
+        return {job.hour: unpack_hour(job).digest for job in jobs}
+
+    expected = read()
+    outcomes: Counter[str] = Counter()
+    for place, bit in product(range(len(whole)), range(8)):
+        changed = bytearray(whole)
+        changed[place] ^= 1 << bit
+        path.write_bytes(changed)
+        try:
+            assert read() == expected, f"bit {bit} of byte {place}"
+            outcomes["the same events"] += 1
+        except ExportError:
+            outcomes["refused"] += 1
+    assert outcomes["refused"] > outcomes["the same events"] > 0
 
 
 def test_only_members_of_another_project_are_a_wrong_setting(tmp_path: Path) -> None:
