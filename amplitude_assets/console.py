@@ -68,7 +68,8 @@ def print_status(settings: Settings, hours: HourRange) -> int:
     """
     console = Console()
     try:
-        ledger = open_warehouse(settings).ledger(settings.project_id, hours)
+        with progress_display(console):
+            ledger = open_warehouse(settings).ledger(settings.project_id, hours)
     except WarehouseError as error:
         _errors().print(" ".join(str(error).split()))
         return 1

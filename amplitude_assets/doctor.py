@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import json
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -16,12 +17,14 @@ from typing import Literal
 from uuid import uuid4
 
 import click
+from rich.console import Console
 
 from amplitude_assets.config import Settings, SettingsError
 from amplitude_assets.export.errors import CredentialsError, ExportError, UnreachableError
 from amplitude_assets.hours import HourRange, last_exportable_hour
 from amplitude_assets.lake.manifest import LakeObject
 from amplitude_assets.lake.store import Lake, LakeError
+from amplitude_assets.progress_display import progress_display
 from amplitude_assets.resources import open_export_client, open_lake, open_warehouse
 from amplitude_assets.warehouse.base import Warehouse, WarehouseError
 
@@ -77,12 +80,13 @@ def examine(settings: Settings) -> Iterator[Finding]:
 def print_findings(findings: Iterator[Finding], *, as_json: bool) -> int:
     """Print findings as they come, or all as JSON; return the exit status."""
     seen = []
-    for finding in findings:
-        seen.append(finding)
-        if not as_json:
-            click.echo(f"{finding.state:<10} {finding.link:<10} {finding.seen}")
-            if finding.fix:
-                click.echo(f"{'':<21} -> {finding.fix}")
+    with progress_display(Console(file=sys.stdout)):
+        for finding in findings:
+            seen.append(finding)
+            if not as_json:
+                click.echo(f"{finding.state:<10} {finding.link:<10} {finding.seen}")
+                if finding.fix:
+                    click.echo(f"{'':<21} -> {finding.fix}")
     if as_json:
         click.echo(json.dumps([asdict(finding) for finding in seen], indent=2))
     return 0 if all(finding.state == "ok" for finding in seen) else 1

@@ -47,7 +47,8 @@ def forget_on_terminal(
         with _alone(settings), open_instance(settings) as instance:
             if (said := _runs_under_way(instance)) is not None:
                 raise SettingsError(said)
-            person = _find(settings, places, user_ids, amplitude_ids)
+            with progress_display(console):
+                person = _find(settings, places, user_ids, amplitude_ids)
             _show(console, person)
             if not confirmed:
                 click.confirm("Remove all of it? There is no way back", abort=True)
@@ -59,7 +60,7 @@ def forget_on_terminal(
                 return 1
             with progress_display(console) as progress:
                 failed = _remove(settings, places, person, instance, progress)
-            left = prove(places, person)
+                left = prove(places, person)
     except (DiskError, LakeError, WarehouseError) as error:
         click.echo(f"{error}\nThe person may not be gone. Run the same command again.", err=True)
         return 1

@@ -30,6 +30,7 @@ from amplitude_assets.hours import (
 from amplitude_assets.interrupts import noting_interrupts
 from amplitude_assets.processes import presence
 from amplitude_assets.progress import ProgressSink
+from amplitude_assets.resources import progress_resource
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 _MATERIALISED = DagsterEventType.ASSET_MATERIALIZATION
@@ -60,10 +61,10 @@ def run_main_job(
 ) -> MainRunOutcome:
     """Materialise every asset for `hours`, and return what came of it.
 
-    Steps tell `progress` how far they are. A step's failure is not raised: it is in the outcome.
-    Raises KeyboardInterrupt when the process was interrupted.
+    Steps tell `progress` and Dagster's log how far they are. A step's failure is not raised: it is
+    in the outcome. Raises KeyboardInterrupt when the process was interrupted.
     """
-    graph = build_definitions(settings, progress=progress)
+    graph = build_definitions(settings, progress=progress_resource(progress))
     with noting_interrupts() as interrupted, presence(settings.dagster_home_path) as tags:
         run = MainRun(
             graph, instance, settings.run_hours, hours, tags=tags, interrupted=interrupted
@@ -80,7 +81,8 @@ def build_models(
 
     Raises KeyboardInterrupt when the process was interrupted.
     """
-    models_job = build_definitions(settings, progress=progress).resolve_job_def("models_job")
+    graph = build_definitions(settings, progress=progress_resource(progress))
+    models_job = graph.resolve_job_def("models_job")
     with noting_interrupts() as interrupted, presence(settings.dagster_home_path) as tags:
         result = models_job.execute_in_process(
             run_config=_QUIET, instance=instance, tags=tags, raise_on_error=False

@@ -159,12 +159,18 @@ def open_warehouse(settings: Settings, run_id: str = "") -> "Warehouse":
     return DuckDBWarehouse(settings.resolved_duckdb_path)
 
 
-def _log_progress(context: InitResourceContext) -> ProgressSink:
-    def tell(progress: Progress) -> None:
-        if context.log is not None:
-            context.log.info(str(progress))
+def progress_resource(show: ProgressSink = lambda _: None) -> ResourceDefinition:
+    """Return where a step tells how far it is: its log, which Dagster's UI shows, and `show`."""
 
-    return tell
+    def log_and_show(context: InitResourceContext) -> ProgressSink:
+        def tell(progress: Progress) -> None:
+            if context.log is not None:
+                context.log.info(str(progress))
+            show(progress)
+
+        return tell
+
+    return ResourceDefinition(log_and_show, description="Where a step tells how far it is.")
 
 
 def build_resources(settings: Settings, clock: Clock = utc_now) -> dict[str, Any]:
@@ -198,9 +204,7 @@ def build_resources(settings: Settings, clock: Clock = utc_now) -> dict[str, Any
             lambda context: open_warehouse(settings, context.run.run_id if context.run else ""),
             description="The warehouse that WAREHOUSE names.",
         ),
-        "progress": ResourceDefinition(
-            _log_progress, description="Where a step tells how far it is: its log."
-        ),
+        "progress": progress_resource(),
         "dbt": dbt_resource(settings),
     }
 

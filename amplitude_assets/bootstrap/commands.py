@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import click
+from rich.console import Console
 
 from amplitude_assets.bootstrap import aws
 from amplitude_assets.bootstrap import snowflake as snow
@@ -18,6 +19,7 @@ from amplitude_assets.bootstrap.aws_documents import LakePlace, Partition
 from amplitude_assets.bootstrap.keys import public_key_of, read_private_key, write_private_key
 from amplitude_assets.bootstrap.steps import SetupError, Step, apply_all
 from amplitude_assets.config import Settings, SettingsError
+from amplitude_assets.progress_display import progress_display
 from amplitude_assets.snowflake_access import DEFAULT_STAGE, admin_connections
 
 if TYPE_CHECKING:
@@ -214,8 +216,9 @@ def _show(steps: Iterable[Step]) -> int:
 
 
 def _tell(steps: Iterable[Step]) -> None:
-    for done in apply_all(steps):
-        click.echo(f"{done.outcome:<10} {done.name}")
+    with progress_display(Console(file=sys.stdout)):
+        for done in apply_all(steps):
+            click.echo(f"{done.outcome:<10} {done.name}")
 
 
 @contextmanager

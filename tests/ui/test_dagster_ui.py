@@ -28,6 +28,7 @@ query Lineage($path: [String!]!) {
   } }
 }
 """
+_RUNS = "{ runsOrError { ... on Runs { results { runId jobName } } } }"
 _PARTITIONS = """{ assetNodeOrError(assetKey: {path: ["bronze", "raw_events"]}) {
   ... on AssetNode { assetPartitionStatuses {
     ... on TimePartitionStatuses { ranges { status startKey endKey } } } } } }"""
@@ -76,10 +77,29 @@ def test_the_first_events_of_an_hour_name_nobody(page: Page, demo: DagsterProces
     keep_picture(page, "first-events")
 
 
+def test_a_runs_log_shows_how_far_each_step_is(page: Page, demo: DagsterProcesses) -> None:
+    told = {
+        ("hours_job", "hours,"): r"raw_events: 6 of 6 hours, [\d,]+ lines \([\d,]+/s\)",
+        # The models take long enough for a line on how much longer.
+        ("models_job", "models,"): r"dbt: \d+ of \d+ models, \d+:\d\d:\d\d left",
+    }
+    runs = demo.ask(_RUNS)["runsOrError"]["results"]
+    for (job, words), line in told.items():
+        run = next(run["runId"] for run in reversed(runs) if run["jobName"] == job)
+        page.goto(f"{demo.url}/runs/{run}")
+        log_filter = page.get_by_placeholder("Filter…")
+        log_filter.fill(words)
+        log_filter.press("Enter")
+        expect(page.get_by_text(re.compile(line)).first).to_be_visible()
+        keep_picture(page, f"log-{job}")
+
+
 def test_an_assets_page_says_what_it_is(page: Page, demo: DagsterProcesses) -> None:
     page.goto(f"{demo.url}{_RAW_EVENTS}")
     for words in ("data-platform", "cadence: hourly", "personal_data: yes", "Bronze", "DuckDB"):
         expect(page.get_by_text(words, exact=True).first).to_be_visible()
+    for first_words in ("Every exported line", "Materialising it again", "It lands in the table"):
+        expect(page.locator("p").get_by_text(re.compile(f"^{first_words}"))).to_be_visible()
     expect(page.get_by_text("The lake object that holds the line.")).to_be_visible()
     expect(page.get_by_text("warehouse.bronze.raw_events").first).to_be_visible()
     page.get_by_role("button").filter(has_text=re.compile("^Plots$")).click()
