@@ -53,6 +53,11 @@ def everything(warehouse: DuckDBWarehouse) -> list[list[tuple[object, ...]]]:
     return [warehouse.query(f"from bronze.{table} order by all") for table in tables]
 
 
+def test_to_ask_makes_no_file(warehouse: DuckDBWarehouse) -> None:
+    assert warehouse.query("select count(*) from information_schema.tables") == [(0,)]
+    assert not warehouse.path.exists()
+
+
 def test_each_line_is_one_row_byte_for_byte(
     lake: Lake, warehouse: DuckDBWarehouse, tmp_path: Path
 ) -> None:
