@@ -19,7 +19,7 @@ from amplitude_assets.export.client import Delivery
 from amplitude_assets.export.errors import ExportError, UnavailableError
 from amplitude_assets.export.files import PartFile
 from amplitude_assets.export.privacy import Forgotten
-from amplitude_assets.gzip_stream import GzipError, GzipWriter, gunzip
+from amplitude_assets.gzip_stream import GzipWriter, gunzip
 from amplitude_assets.hours import HOUR, HourRange, format_hour
 from amplitude_assets.json_lines import fault_of, split_lines, whole_lines
 from amplitude_assets.lake.layout import merge_prefix
@@ -147,11 +147,9 @@ def write_merges(lake: Lake, key: str, packed: Iterable[bytes], forgotten: Forgo
     Raises LakeError.
     """
     with TemporaryDirectory() as folder, PartFile(Path(folder)) as part:
-        try:
+        with lake.unpacking(key):
             for data in _without(packed, forgotten) if forgotten else packed:
                 part.write(data)
-        except GzipError as error:
-            raise LakeError(f"{lake.uri(key)} is no whole gzip file: {error}") from None
         lake.write(key, part.publish("merges"))
 
 

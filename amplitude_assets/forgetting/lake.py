@@ -22,7 +22,7 @@ from amplitude_assets.export.archive import (
 )
 from amplitude_assets.export.files import PartFile
 from amplitude_assets.forgetting.person import Person
-from amplitude_assets.gzip_stream import GzipError, GzipWriter, gunzip
+from amplitude_assets.gzip_stream import GzipWriter, gunzip
 from amplitude_assets.hours import HourError, parse_hour
 from amplitude_assets.json_lines import fault_of, split_lines, whole_lines
 from amplitude_assets.lake.layout import (
@@ -91,11 +91,9 @@ def lines_of(
             copy(data)
             yield data
 
-    try:
+    with lake.unpacking(key):
         for block in whole_lines(gunzip(arriving())):
             yield from split_lines(block)
-    except GzipError as error:
-        raise LakeError(f"{lake.uri(key)} is no whole gzip file: {error}") from None
 
 
 def rewrite_hour(lake: Lake, manifest: Manifest, person: Person, folder: Path) -> int:

@@ -16,6 +16,7 @@ from obstore.exceptions import BaseError
 from obstore.store import LocalStore, S3Store
 from pydantic import ValidationError
 
+from amplitude_assets.gzip_stream import GzipError
 from amplitude_assets.hours import format_hour
 from amplitude_assets.lake.layout import manifest_key
 from amplitude_assets.lake.manifest import LakeObject, Manifest
@@ -112,6 +113,14 @@ class Lake:
                 f"{self.uri(key)} is named by a manifest but is not in the lake; "
                 "materialise s3_event_objects for its hour to send it again"
             ) from None
+
+    @contextmanager
+    def unpacking(self, key: str) -> Iterator[None]:
+        """Turn a broken gzip stream into LakeError that names the key it was read from, or for."""
+        try:
+            yield
+        except GzipError as error:
+            raise LakeError(f"{self.uri(key)} is no whole gzip file: {error}") from None
 
     def write_manifest(self, manifest: Manifest) -> None:
         """Commit an hour. Every object the manifest names has to be there already."""
