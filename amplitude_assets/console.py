@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -20,6 +19,7 @@ from amplitude_assets.config import Settings, SettingsError
 from amplitude_assets.export.errors import CredentialsError, ExportError
 from amplitude_assets.hours import HourRange, contiguous_ranges, format_hour
 from amplitude_assets.instance import open_instance
+from amplitude_assets.interrupts import run_until_interrupted
 from amplitude_assets.progress_display import progress_display
 from amplitude_assets.resources import (
     dbt_resource,
@@ -164,7 +164,7 @@ def start_dagster(settings: Settings, host: str, port: int) -> int:
         flush=True,
     )
     with open_instance(settings):
-        return subprocess.call(command)  # noqa: S603 - our own command
+        return run_until_interrupted(command)
 
 
 def _refuse_wrong_keys(settings: Settings, hours: HourRange) -> None:

@@ -8,8 +8,9 @@ Python has, which works whoever handles the signal.
 import os
 import signal
 import socket
+import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 # For what is under way to be put in order. Some waits cannot be broken off, such as a long query's
@@ -49,3 +50,33 @@ def noting_interrupts() -> Iterator[Callable[[], bool]]:
         writer.close()
         watcher.join()
         reader.close()
+
+
+def run_until_interrupted(command: Sequence[str]) -> int:
+    """Run a command that ends in order on SIGINT, and return its exit status, 0 once interrupted.
+
+    It is in a process group of its own. So whatever ends us, Ctrl+C or SIGTERM or a terminal that
+    closes, it is told once, and we wait for it. A shell that starts us with `&` has us ignore
+    SIGINT; the command does not inherit that.
+    """
+    told = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as under nohup
+        told.append(signal.SIGHUP)
+    interrupted = threading.Event()
+    before = {number: signal.signal(number, lambda *_: interrupted.set()) for number in told}
+    try:
+        process = subprocess.Popen(command, process_group=0)  # noqa: S603 - our own command
+
+        def pass_on(*_: object) -> None:
+            interrupted.set()
+            process.send_signal(signal.SIGINT)
+
+        for number in told:
+            signal.signal(number, pass_on)
+        if interrupted.is_set():  # before there was anything to tell
+            process.send_signal(signal.SIGINT)
+        status = process.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    return 0 if interrupted.is_set() else status
