@@ -26,7 +26,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from amplitude_assets.export.privacy import Masks, masks_of
+from amplitude_assets.export.masks import Masks, masks_of
 from amplitude_assets.hours import parse_hour
 
 Region = Literal["us", "eu"]

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from amplitude_assets.config import Settings, SettingsError
 from amplitude_assets.export.errors import DiskError
-from amplitude_assets.export.privacy import Field
+from amplitude_assets.export.masks import Field
 from amplitude_assets.forgetting.person import Person, find_person
 from amplitude_assets.forgetting.proof import Left, prove
 from amplitude_assets.forgetting.removal import Places, find_hours, put_on_list, remove

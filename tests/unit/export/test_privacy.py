@@ -14,14 +14,12 @@ from hypothesis import strategies as st
 from amplitude_assets.emulator.columns import COLUMNS as EXPORTED
 from amplitude_assets.export import unpacking
 from amplitude_assets.export.archive import HourFiles, read_rejected, unpack_hour
+from amplitude_assets.export.masks import COLUMNS, Masks, masks_of
 from amplitude_assets.export.privacy import (
-    COLUMNS,
     Forgotten,
-    Masks,
     Privacy,
     amplitude_key,
     digest_of,
-    masks_of,
     user_id_key,
 )
 from amplitude_assets.json_lines import fault_of
