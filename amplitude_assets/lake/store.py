@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     import boto3
 
 _READ_BYTES = 4 * 1024 * 1024
+# How long keys are used before boto3 is asked again. It replaces those of a role or of SSO ten
+# minutes before they expire, so what it gives is good for that long, and no longer for certain.
+_KEYS_HELD = timedelta(minutes=10)
 # What S3's answers mean, by a sign in them; the first that fits.
 _REASONS = {
     "NoSuchBucket": "there is no such bucket",
@@ -260,5 +263,5 @@ def _open_s3(bucket: str, prefix: str, access: S3Access) -> S3Store:
         prefix=prefix or None,
         config=config,  # type: ignore[arg-type]
         client_options={"allow_http": plain_http},
-        credential_provider=Boto3CredentialProvider(access.session),
+        credential_provider=Boto3CredentialProvider(access.session, ttl=_KEYS_HELD),
     )

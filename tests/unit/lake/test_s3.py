@@ -4,12 +4,16 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pytest
+from botocore.credentials import RefreshableCredentials
+from obstore.auth.boto3 import Boto3CredentialProvider
 
 from amplitude_assets.config import Settings, SettingsError, load_settings
 from amplitude_assets.lake.manifest import LakeObject
@@ -95,6 +99,26 @@ def test_credentials_and_endpoint_come_from_where_every_aws_tool_looks(
         monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
     lake = open_lake(Settings(lake_url=f"s3://{BUCKET}/elsewhere"), S3Resource())
     assert list(lake.list_keys("")) == []
+
+
+def test_keys_are_asked_for_again_before_those_of_a_role_can_have_expired(
+    server: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[timedelta] = []
+
+    class Watched(Boto3CredentialProvider):
+        def __call__(self) -> Any:
+            keys = super().__call__()
+            assert keys["expires_at"] is not None
+            held.append(keys["expires_at"] - datetime.now(UTC))
+            return keys
+
+    monkeypatch.setattr("obstore.auth.boto3.Boto3CredentialProvider", Watched)
+    lake = open_lake(Settings(lake_url=f"s3://{BUCKET}/keys"), server.resource)
+    assert list(lake.list_keys("")) == []
+    assert held
+    renewed_before = RefreshableCredentials._mandatory_refresh_timeout
+    assert max(held) <= timedelta(seconds=renewed_before)
 
 
 @pytest.mark.parametrize(
