@@ -8,11 +8,10 @@ by which COPY skips files: it belongs to the session's table, and is forgotten w
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
-from io import StringIO
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from amplitude_assets.hours import HourRange
 from amplitude_assets.lake.manifest import Manifest, objects_of
@@ -38,20 +37,18 @@ from amplitude_assets.warehouse.batches import (
     range_parameters,
     utc,
 )
-from amplitude_assets.warehouse.scripts import read_script
-from amplitude_assets.warehouse.snowflake_errors import explain, explained, is_fault_of_the_data
-
-if TYPE_CHECKING:
-    from snowflake.connector import SnowflakeConnection
-    from snowflake.connector.cursor import SnowflakeCursor
-
-Connect = Callable[[], AbstractContextManager["SnowflakeConnection"]]
+from amplitude_assets.warehouse.snowflake_errors import explain, is_fault_of_the_data
+from amplitude_assets.warehouse.snowflake_session import (
+    Connect,
+    Session,
+    open_session,
+    statements_of,
+)
 
 # COPY takes at most this many names in FILES.
 _FILES_A_COPY = 1000
 _LIMITS = BatchLimits(lines=20_000_000, objects=_FILES_A_COPY)
 _KEY = re.compile(r"[A-Za-z0-9._/-]+")
-_PARAMETER = re.compile(r"(?<![\w$])\$([a-z_]+)")
 
 
 class SnowflakeWarehouse:
@@ -188,85 +185,6 @@ class SnowflakeWarehouse:
         )
 
 
-@contextmanager
-def open_session(connect: Connect) -> Iterator["Session"]:
-    """Open a session, and turn what Snowflake refuses in it into WarehouseError."""
-    with explained(), connect() as connection:
-        yield Session(connection)
-
-
-class Session:
-    """One connection, and the scripts that run on it."""
-
-    def __init__(self, connection: "SnowflakeConnection") -> None:
-        self.connection = connection
-
-    def execute(
-        self, sql: str, parameters: Mapping[str, object] | None = None
-    ) -> "SnowflakeCursor":
-        """Run one statement."""
-        cursor = self.connection.cursor()
-        cursor.execute(sql, None if parameters is None else dict(parameters))
-        return cursor
-
-    def fetch(
-        self, sql: str, parameters: Mapping[str, object] | None = None
-    ) -> list[tuple[Any, ...]]:
-        """Return the rows of a query."""
-        return [tuple(row) for row in self.execute(sql, parameters).fetchall()]
-
-    def run(self, script: str, parameters: Mapping[str, object] | None = None) -> str:
-        """Run every statement of a script with the same parameters; return the last's query id."""
-        query_id = ""
-        for statement in statements_of(script):
-            query_id = self.execute(statement, parameters).sfqid or ""
-        return query_id
-
-    def rows(
-        self, script: str, parameters: Mapping[str, object] | None = None
-    ) -> list[tuple[Any, ...]]:
-        """Return the rows of a script of one query."""
-        (statement,) = statements_of(script)
-        return self.fetch(statement, parameters)
-
-    def insert(self, script: str, rows: Sequence[Mapping[str, object]]) -> None:
-        """Insert rows by a script of one insert, all in one statement."""
-        (statement,) = statements_of(script)
-        if rows:
-            self.connection.cursor().executemany(statement, rows)
-
-    def has_tables(self) -> bool:
-        """Say whether every table of bronze is there."""
-        return self.rows("bronze_objects") == [(1, 4)]
-
-    def make_tables(self) -> None:
-        """Make what is missing, and nothing else: the loader's role may not make schemas."""
-        ((schemas, tables),) = self.rows("bronze_objects")
-        if not schemas:
-            self.run("bronze_schema")
-        if tables < 4:
-            self.run("bronze_tables")
-        self.execute("use schema bronze")
-
-    def tag(self, text: str) -> None:
-        """Let the query history show a text beside each statement from here on."""
-        self.execute("alter session set query_tag = %(tag)s", {"tag": text})
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """Commit what the block does, or roll it back when the block fails."""
-        from snowflake.connector.errors import Error
-
-        self.execute("begin")
-        try:
-            yield
-            self.execute("commit")
-        except BaseException:
-            with suppress(Error):  # the connection may be what failed
-                self.execute("rollback")
-            raise
-
-
 def _replace(session: Session, stage: str, batch: Sequence[Manifest], load_id: str) -> str:
     """Make bronze hold a batch, and return the id of the query that wrote its events."""
     session.run("empty_load_tables")
@@ -351,17 +269,4 @@ def _merge_rows(keys: Collection[str], names: Iterable[str]) -> list[dict[str, o
     return [
         {"source_file": name, "source_object": key, "export_hour": None, "is_rejected": False}
         for key, name in _names_by_key(set(keys), names).items()
-    ]
-
-
-def statements_of(script: str) -> list[str]:
-    """Return a script's statements as the connector takes them, parameters and all."""
-    from snowflake.connector.util_text import split_statements
-
-    text = read_script("snowflake", script)
-    split = split_statements(StringIO(text), remove_comments=True)
-    return [
-        _PARAMETER.sub(r"%(\1)s", statement.replace("%", "%%")).rstrip().rstrip(";")
-        for statement, _ in split
-        if statement
     ]

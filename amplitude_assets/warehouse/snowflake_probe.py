@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from amplitude_assets.warehouse.base import WarehouseError
 from amplitude_assets.warehouse.batches import data_faults_explained
-from amplitude_assets.warehouse.snowflake import Connect, Session, copy_lines, open_session
+from amplitude_assets.warehouse.snowflake import copy_lines
 from amplitude_assets.warehouse.snowflake_errors import explained
+from amplitude_assets.warehouse.snowflake_session import Connect, Session, open_session
 
 if TYPE_CHECKING:
     from snowflake.connector.cursor import SnowflakeCursor

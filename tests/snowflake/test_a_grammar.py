@@ -13,7 +13,7 @@ from sqlfluff.core import Linter
 import amplitude_assets.bootstrap
 import amplitude_assets.warehouse
 from amplitude_assets.bootstrap import snowflake as bootstrap
-from amplitude_assets.warehouse.snowflake import statements_of
+from amplitude_assets.warehouse.snowflake_session import statements_of
 from tests.support import dbt
 from tests.support.snowflake import SnowflakeUnderTest
 

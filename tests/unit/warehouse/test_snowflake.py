@@ -13,8 +13,9 @@ from amplitude_assets.hours import parse_hour
 from amplitude_assets.lake.store import Lake
 from amplitude_assets.snowflake_access import open_snowflake, query_page
 from amplitude_assets.warehouse.identifiers import identifier
-from amplitude_assets.warehouse.snowflake import SnowflakeWarehouse, statements_of
+from amplitude_assets.warehouse.snowflake import SnowflakeWarehouse
 from amplitude_assets.warehouse.snowflake_errors import explain
+from amplitude_assets.warehouse.snowflake_session import statements_of
 from tests.support.lake import manifest_of
 from tests.support.snowflake import write_key
 
