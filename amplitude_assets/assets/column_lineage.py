@@ -38,12 +38,12 @@ def with_column_lineage(
 ) -> Iterator[Any]:
     """Yield the events of a dbt run, those of models with their column lineage.
 
-    On DuckDB, working it out waits for dbt to end, since dbt holds the file. It is told as a step
-    of its own.
+    Working it out waits for dbt to end, which holds the file on DuckDB. It is told as a step of its
+    own.
     """
     known, models = _known_lineage(context, version), len(context.selected_asset_keys)
     if known is None:
-        events = DbtEventIterator(events, invocation).fetch_column_metadata()
+        events = DbtEventIterator(_ended(events), invocation).fetch_column_metadata()
     told: StepProgress | None = None
     for event in events:
         if not isinstance(event, Output):
@@ -57,6 +57,26 @@ def with_column_lineage(
         # The schema of the asset's definition has the columns' descriptions too.
         metadata.pop(_SCHEMA, None)
         yield event.with_metadata(metadata)
+
+
+def _ended(events: Iterator[Any]) -> Iterator[Any]:
+    """Take what dbt tells until it ends, and return it; an error comes where it came.
+
+    dagster-dbt waits for dbt too, but with a loop that keeps a core busy.
+    """
+    held: list[Any] = []
+    failure: Exception | None = None
+    try:
+        held.extend(events)
+    except Exception as error:  # noqa: BLE001  it is raised below, after what came before it
+        failure = error
+
+    def told() -> Iterator[Any]:
+        yield from held
+        if failure is not None:
+            raise failure
+
+    return told()
 
 
 def _known_lineage(
