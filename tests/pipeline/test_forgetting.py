@@ -72,7 +72,8 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> Forgotten:
     dbt.build(path)
     places.warehouse.rewrite()
 
-    other = folder / "never_there.duckdb"
+    other = folder / "never_there" / "warehouse.duckdb"
+    other.parent.mkdir()
     hours, merges = in_the_end(loads)
     ids = {one.removeprefix("user:") for one in person.ids}
     with duckdb.connect(str(other)) as con:

@@ -44,13 +44,14 @@ def test_any_history_equals_one_build_in_gold_too(tmp_path: Path) -> None:
 
 
 def check_any_history(chance: random.Random, project: Path, tmp_path: Path) -> None:
-    history = History(chance, tmp_path / "incremental.duckdb", project)
+    history = History(chance, tmp_path / "warehouse.duckdb", project)
     for _ in range(6):
         history.change_bronze()
         history.build_or_stop_halfway()
     history.merge_late()
     history.build()
-    once = tmp_path / "once.duckdb"
+    once = tmp_path / "once" / "warehouse.duckdb"
+    once.parent.mkdir()
     copy_bronze(history.path, once)
     build(once, tests=False, variables=history.variables, project=project)
 

@@ -89,7 +89,10 @@ def compiled_on(settings: Mapping[str, str], *, project: Path = PROJECT) -> dict
 
 
 def _results(settings: Mapping[str, str], command: Sequence[str], project: Path) -> list[Any]:
-    with patch.dict(os.environ, {**settings, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"}):
+    settings = {**settings, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"}
+    if "DUCKDB_PATH" in settings:
+        settings["DUCKDB_PATH"] = str(_linked(Path(settings["DUCKDB_PATH"]), project))
+    with patch.dict(os.environ, settings):
         outcome = dbtRunner().invoke([*command, *_flags(project, settings["WAREHOUSE"])])
     if outcome.exception is not None:
         raise DbtError(str(outcome.exception)) from outcome.exception
@@ -109,12 +112,14 @@ def silver_only(folder: Path) -> Path:
 
 def parse(project: Path = PROJECT) -> Manifest:
     """Return the project's manifest."""
-    with patch.dict(os.environ, {"DUCKDB_PATH": ":memory:"}):
+    path = _linked(Path("warehouse.duckdb"), project)  # as builds have it; it is not opened
+    with patch.dict(os.environ, {"DUCKDB_PATH": str(path)}):
         manifest = dbtRunner().invoke(["parse", *_flags(project)]).result
     assert isinstance(manifest, Manifest)
     return manifest
 
 
+@cache
 def models_in_build_order(project: Path = PROJECT) -> list[str]:
     """Return the names of all models, each after the ones it is made from."""
     nodes = parse(project).nodes.items()
@@ -130,6 +135,17 @@ def _flags(project: Path, target: str = "duckdb") -> list[str]:
         "--target-path", folder, "--log-path", folder,
         "--log-level", "error", "--log-level-file", "none", "--no-write-json", "--quiet",
     ]  # fmt: skip
+
+
+def _linked(duckdb_path: Path, project: Path) -> Path:
+    """Return a link to the file at a place that stays the same.
+
+    dbt parses the project anew for a profile with another path.
+    """
+    link = _target("duckdb", project) / duckdb_path.name
+    link.unlink(missing_ok=True)
+    link.symlink_to(duckdb_path)
+    return link
 
 
 @cache

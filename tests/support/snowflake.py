@@ -55,8 +55,9 @@ class SnowflakeUnderTest:
             for schema, name, kind in found.fetchall() if found else []:
                 word = "view" if "VIEW" in kind else "table"
                 connection.cursor().execute(f'drop {word} if exists {schema}."{name}"')
-        for key in list(self.lake.list_keys("")):
-            self.lake.delete(key)
+        lake = self.lake
+        for key in list(lake.list_keys("")):
+            lake.delete(key)
         if self.double is not None:
             self.double.forget()
 
