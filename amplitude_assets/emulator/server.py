@@ -50,7 +50,7 @@ class Request:
 class Emulator:
     """A running server, at `base_url`.
 
-    `max_concurrent` is how many requests were under way at one time at most.
+    `max_concurrent` is how many requests at most waited for an answer or received it at one time.
     """
 
     def __init__(self, base_url: str, faults: FaultBook) -> None:
@@ -59,6 +59,7 @@ class Emulator:
         self.max_concurrent = 0
         self._faults = faults
         self._under_way = 0
+        self._unanswered: set[int] = set()
         self._changed = threading.Condition()
 
     @property
@@ -85,7 +86,13 @@ class Emulator:
         with self._changed:
             self._requests.append(request)
             self._under_way += 1
-            self.max_concurrent = max(self.max_concurrent, self._under_way)
+            self._unanswered.add(id(request))
+            self.max_concurrent = max(self.max_concurrent, len(self._unanswered))
+
+    def is_answering_to_the_end(self, request: Request) -> None:
+        """The last of its answer goes out: the client may ask again before this server is done."""
+        with self._changed:
+            self._unanswered.discard(id(request))
 
     def ended(self, request: Request, status: int) -> None:
         """That request has been answered, or dropped."""
@@ -93,6 +100,7 @@ class Emulator:
             for place, noted in enumerate(self._requests):
                 if noted is request:
                     self._requests[place] = replace(request, status=status)
+            self._unanswered.discard(id(request))
             self._under_way -= 1
             self._changed.notify_all()
 
@@ -165,7 +173,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Answer an export, and note that it was asked for."""
         url = urlsplit(self.path)
         if url.path != EXPORT_PATH:
-            self._send(text_answer(404, "Not Found"), fault=None)
+            self._send(text_answer(404, "Not Found"), None, lambda: None)
             return
         query = {name: values[0] for name, values in parse_qs(url.query).items()}
         start, end = query.get("start"), query.get("end")
@@ -179,7 +187,8 @@ class _Handler(BaseHTTPRequestHandler):
                 return
             status = answer.status
             with contextlib.closing(answer.body):
-                self._send(answer, fault)
+                emulator = self.server.emulator
+                self._send(answer, fault, lambda: emulator.is_answering_to_the_end(request))
         finally:
             self.server.emulator.ended(request, status)
 
@@ -202,14 +211,14 @@ class _Handler(BaseHTTPRequestHandler):
         except RefusedError as refused:
             return text_answer(refused.status, refused.message), None
 
-    def _send(self, answer: Answer, fault: Fault | None) -> None:
+    def _send(self, answer: Answer, fault: Fault | None, at_the_end: Callable[[], None]) -> None:
         self.send_response(answer.status)
         self.send_header("Content-Type", answer.content_type)
         if answer.status == 401:
             self.send_header("WWW-Authenticate", 'Basic realm="Amplitude"')
         if fault is not None and fault.retry_after is not None:
             self.send_header("Retry-After", fault.retry_after)
-        write_body(self, answer, fault)
+        write_body(self, answer, fault, at_the_end)
 
     def log_message(self, *args: Any) -> None:
         """Nothing: `Emulator.requests` is the log."""

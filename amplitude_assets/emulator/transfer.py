@@ -3,6 +3,7 @@
 import socket
 import struct
 import time
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 from io import BytesIO
 
@@ -35,8 +36,16 @@ def spoiled(answer: Answer, kind: FaultKind) -> Answer:
     return Answer(200, answer.content_type, answer.body, answer.size // 2)
 
 
-def write_body(handler: BaseHTTPRequestHandler, answer: Answer, fault: Fault | None) -> None:
-    """Send the headers about the body, and the body, as far as the fault lets it."""
+def write_body(
+    handler: BaseHTTPRequestHandler,
+    answer: Answer,
+    fault: Fault | None,
+    at_the_end: Callable[[], None],
+) -> None:
+    """Send the headers about the body, and the body, as far as the fault lets it.
+
+    `at_the_end` is called before the last piece goes out.
+    """
     kind = fault.kind if fault is not None else None
     is_chunked = kind is FaultKind.SHORT_CHUNKED_BODY or (kind is None and _is_chunked(answer))
     if is_chunked:
@@ -51,8 +60,10 @@ def write_body(handler: BaseHTTPRequestHandler, answer: Answer, fault: Fault | N
     while piece := answer.body.read(min(left, drip if kind is FaultKind.SLOW_DRIP else _PIECE)):
         if fault is not None and kind is FaultKind.SLOW_DRIP:
             time.sleep(fault.pause_seconds)
-        handler.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece) if is_chunked else piece)
         left -= len(piece)
+        if not left:
+            at_the_end()
+        handler.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece) if is_chunked else piece)
     if kind in _SHORT_KINDS:
         handler.close_connection = True
     elif is_chunked:
