@@ -1,5 +1,6 @@
 """What every test starts from: no settings of the machine it runs on, and folders of its own."""
 
+import atexit
 import os
 import shutil
 import tempfile
@@ -21,7 +22,10 @@ if (
     and os.access(_MEMORY, os.W_OK)
     and shutil.disk_usage(_MEMORY).free > _ROOM
 ):
-    os.environ["TMPDIR"] = tempfile.tempdir = str(_MEMORY)
+    os.environ["PYTEST_DEBUG_TEMPROOT"] = str(_MEMORY)  # pytest tidies up its own
+    # What else a process leaves there would stay in memory: the first one takes it all away.
+    tempfile.tempdir = os.environ["TMPDIR"] = tempfile.mkdtemp(prefix="tests-", dir=_MEMORY)
+    atexit.register(shutil.rmtree, tempfile.tempdir, ignore_errors=True)
 
 _OURS = (
     "ALERT_",
