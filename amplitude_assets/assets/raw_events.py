@@ -29,7 +29,6 @@ from amplitude_assets.instance import WAREHOUSE_POOL
 from amplitude_assets.lake.manifest import Manifest
 from amplitude_assets.lake.store import Lake, LakeError
 from amplitude_assets.progress import ProgressSink
-from amplitude_assets.snowflake_access import query_page
 from amplitude_assets.warehouse.base import LedgerRow, Warehouse, WarehouseError
 
 _COLUMNS = TableSchema(
@@ -127,6 +126,9 @@ def _load_id(context: AssetExecutionContext) -> str:
 
 
 def _query_link(settings: Settings, query_id: str) -> MetadataValue:
+    # It brings all of the loader; on DuckDB no load has a query's id.
+    from amplitude_assets.snowflake_access import query_page
+
     page = query_page(settings, query_id)
     return MetadataValue.text(query_id) if page is None else MetadataValue.url(page)
 

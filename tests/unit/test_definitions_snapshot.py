@@ -34,6 +34,17 @@ def _are_three_lines(lines: list[str]) -> bool:
     return fit and len(lines) == 3 and lines[2].startswith(("It lands ", "They land "))
 
 
+def test_loading_the_graph_loads_no_engine() -> None:
+    """Dagster loads it for each command, server and run; what a step needs, the step imports."""
+    heavy = {"boto3", "duckdb", "plotly", "pyarrow", "snowflake.connector"}
+    asked = "import sys, amplitude_assets.definitions; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", asked], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert "dagster" in loaded
+    assert heavy.intersection(loaded) == set()
+
+
 def test_automation_runs_only_where_the_setting_says_so() -> None:
     alerts = {"alert_on_failed_run", "alert_on_failed_check"}
     for enabled in (False, True):
