@@ -5,7 +5,6 @@ an old hour is found although nobody asked for it.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 
 from dagster import (
     AssetCheckResult,
@@ -18,7 +17,7 @@ from dagster import (
 
 from amplitude_assets.checks.lost import lost
 from amplitude_assets.config import Settings
-from amplitude_assets.hours import HourRange, contiguous_ranges, floor_hour
+from amplitude_assets.hours import Clock, HourRange, contiguous_ranges, floor_hour
 from amplitude_assets.instance import WAREHOUSE_POOL
 from amplitude_assets.warehouse.base import HourCounts, Warehouse
 
@@ -32,10 +31,12 @@ _SHOWN_RANGES = 20
     pool=WAREHOUSE_POOL,
 )
 def every_line_is_in_bronze(
-    settings: ResourceParam[Settings], warehouse: ResourceParam[Warehouse]
+    settings: ResourceParam[Settings],
+    warehouse: ResourceParam[Warehouse],
+    clock: ResourceParam[Clock],
 ) -> AssetCheckResult:
     """For every hour: lines exported = rows in bronze + rejected lines."""
-    counts = _all_counts(settings, warehouse)
+    counts = _all_counts(settings, warehouse, clock)
     broken = [hour for hour in counts if hour.lines != hour.bronze_rows + hour.rejected_lines]
     return _judged(
         counts,
@@ -53,10 +54,14 @@ def every_line_is_in_bronze(
     pool=WAREHOUSE_POOL,
 )
 def every_row_is_in_silver(
-    settings: ResourceParam[Settings], warehouse: ResourceParam[Warehouse]
+    settings: ResourceParam[Settings],
+    warehouse: ResourceParam[Warehouse],
+    clock: ResourceParam[Clock],
 ) -> AssetCheckResult:
     """For every hour that dbt has consumed: rows in bronze = silver events + duplicates."""
-    counts = [hour for hour in _all_counts(settings, warehouse) if hour.silver_events is not None]
+    counts = [
+        hour for hour in _all_counts(settings, warehouse, clock) if hour.silver_events is not None
+    ]
     return _judged(
         counts,
         [hour for hour in counts if hour.bronze_rows != _silver_rows(hour)],
@@ -68,8 +73,8 @@ def every_row_is_in_silver(
 CHECKS: Sequence[AssetChecksDefinition] = (every_line_is_in_bronze, every_row_is_in_silver)
 
 
-def _all_counts(settings: Settings, warehouse: Warehouse) -> list[HourCounts]:
-    ever = HourRange(settings.amplitude_start_hour, floor_hour(datetime.now(UTC)))
+def _all_counts(settings: Settings, warehouse: Warehouse, clock: Clock) -> list[HourCounts]:
+    ever = HourRange(settings.amplitude_start_hour, floor_hour(clock()))
     return warehouse.counts(settings.project_id, ever)
 
 

@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -31,6 +30,7 @@ from amplitude_assets.emulator.faults import (
 )
 from amplitude_assets.emulator.transfer import spoiled, write_body
 from amplitude_assets.emulator.world import World
+from amplitude_assets.hours import Clock, utc_now
 
 EXPORT_PATH = "/api/2/export"
 
@@ -113,7 +113,7 @@ def serve(  # noqa: PLR0913 - each is a setting of the API's own
     port: int = 0,
     api_key: str = API_KEY,
     secret_key: str = SECRET_KEY,
-    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    clock: Clock = utc_now,
     delay_hours: int = 2,
     max_response_bytes: int = MAX_RESPONSE_BYTES,
     max_range_hours: int | None = None,

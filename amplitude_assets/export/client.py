@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import requests
@@ -22,7 +22,7 @@ from amplitude_assets.export.errors import ArchiveError, ExportError, Unavailabl
 from amplitude_assets.export.fetching import Fetching
 from amplitude_assets.export.files import PartFile
 from amplitude_assets.export.stopping import Stop
-from amplitude_assets.hours import HourRange, api_parameter, format_hour
+from amplitude_assets.hours import Clock, HourRange, api_parameter, format_hour, utc_now
 
 _CHUNK_BYTES = 1024 * 1024
 _QUOTED_BYTES = 800
@@ -86,7 +86,7 @@ class ExportClient:
         max_concurrent: int = 4,
         retry: RetryLimits | None = None,
         timeout: Timeouts | None = None,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Clock = utc_now,
         pause: Callable[[threading.Event, float], object] = threading.Event.wait,
     ) -> None:
         """Prepare for `origin`, such as https://amplitude.com; nothing is sent yet.
