@@ -31,15 +31,15 @@ _WORTH_A_TASK_BYTES = 4 * 1024**2
 
 @dataclass
 class _Hour:
-    """An hour under way: its members are unpacked in `parts`, of which `left` are not done."""
+    """An hour under way: its members are unpacked in `tasks`, of which `left` are not done."""
 
     job: HourJob
-    parts: list["Future[list[UnpackedMember]]"] = field(default_factory=list)
+    tasks: list["Future[list[UnpackedMember]]"] = field(default_factory=list)
     left: int = 0
 
     def result(self) -> HourFiles | ExportError:
         try:
-            unpacked = (part.result() for part in self.parts)
+            unpacked = (task.result() for task in self.tasks)
             return assembled(self.job, list(chain.from_iterable(unpacked)))
         except ExportError as error:
             return error
@@ -72,8 +72,8 @@ def unpack_all(
                 if not hour.left:
                     yield hour.job, hour.result()
         try:
-            for part in as_they_finish(waiting):
-                hour = waiting.pop(part)
+            for task in as_they_finish(waiting):
+                hour = waiting.pop(task)
                 hour.left -= 1
                 if not hour.left:
                     yield hour.job, hour.result()
@@ -82,26 +82,26 @@ def unpack_all(
 
 
 def _submitted(pool: Executor, hour: _Hour) -> "dict[Future[list[UnpackedMember]], _Hour]":
-    hour.parts = [
+    hour.tasks = [
         pool.submit(unpack_members, replace(hour.job, members=tuple(members)))
         for members in _split(hour.job.members)
     ]
-    hour.left = len(hour.parts)
-    return dict.fromkeys(hour.parts, hour)
+    hour.left = len(hour.tasks)
+    return dict.fromkeys(hour.tasks, hour)
 
 
 def _split(members: Iterable[Member]) -> Iterator[list[Member]]:
     """Split members so that each list is some bytes of work; a large member is one of its own."""
-    part: list[Member] = []
+    task: list[Member] = []
     size = 0
     for member in members:
-        part.append(member)
+        task.append(member)
         size += member.zip_bytes
         if size >= _WORTH_A_TASK_BYTES:
-            yield part
-            part, size = [], 0
-    if part:
-        yield part
+            yield task
+            task, size = [], 0
+    if task:
+        yield task
 
 
 def _pool(hours: list[_Hour], workers: int) -> Executor:
