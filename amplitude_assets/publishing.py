@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 
-from amplitude_assets.export.archive import HourFile, HourFiles
 from amplitude_assets.export.errors import LandingError
+from amplitude_assets.export.hour_files import HourFile, HourFiles
 from amplitude_assets.export.landing import Landing
 from amplitude_assets.lake.layout import event_key, rejected_key
 from amplitude_assets.lake.manifest import LakeObject, Manifest

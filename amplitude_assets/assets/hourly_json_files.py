@@ -21,7 +21,8 @@ from amplitude_assets.assets.hourly import (
     step_progress,
 )
 from amplitude_assets.config import Settings
-from amplitude_assets.export.archive import ArchiveLimits, HourFiles
+from amplitude_assets.export.archive import ArchiveLimits
+from amplitude_assets.export.hour_files import HourFiles
 from amplitude_assets.export.landing import Landing
 from amplitude_assets.export.preview import preview_of
 from amplitude_assets.export.privacy import Privacy

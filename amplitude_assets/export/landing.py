@@ -22,16 +22,12 @@ from uuid import uuid4
 from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from amplitude_assets.export.archive import (
-    ArchiveLimits,
-    HourFiles,
-    HourJob,
-    Member,
-    hours_in,
-)
+from amplitude_assets.export.archive import ArchiveLimits, Member, hours_in
 from amplitude_assets.export.client import Delivery
 from amplitude_assets.export.errors import ExportError, LandingError
 from amplitude_assets.export.files import PART_SUFFIX, PartFile, disk_errors
+from amplitude_assets.export.hour_files import HourFiles
+from amplitude_assets.export.members import HourJob
 from amplitude_assets.export.privacy import NOTHING_KEPT_BACK, Privacy
 from amplitude_assets.export.unpacking import unpack_all
 from amplitude_assets.hours import HourRange, format_hour

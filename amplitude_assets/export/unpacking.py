@@ -11,16 +11,10 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 from multiprocessing.connection import wait
 
-from amplitude_assets.export.archive import (
-    HourFiles,
-    HourJob,
-    Member,
-    UnpackedMember,
-    assembled,
-    check_parts,
-    unpack_members,
-)
+from amplitude_assets.export.archive import Member, check_parts
 from amplitude_assets.export.errors import ExportError
+from amplitude_assets.export.hour_files import HourFiles, UnpackedMember
+from amplitude_assets.export.members import HourJob, finish_hour, unpack_members
 from amplitude_assets.hours import HourRange
 
 # Starting worker processes takes about as long as checking so many bytes of a zip.
@@ -40,7 +34,7 @@ class _Hour:
     def result(self) -> HourFiles | ExportError:
         try:
             unpacked = (task.result() for task in self.tasks)
-            return assembled(self.job, list(chain.from_iterable(unpacked)))
+            return finish_hour(self.job, list(chain.from_iterable(unpacked)))
         except ExportError as error:
             return error
         except BrokenProcessPool:
@@ -64,7 +58,7 @@ def unpack_all(
         waiting: dict[Future[list[UnpackedMember]], _Hour] = {}
         for hour in hours:
             try:
-                check_parts(hour.job)
+                check_parts(hour.job.hour, hour.job.members)
             except ExportError as error:
                 yield hour.job, error
             else:

@@ -13,14 +13,13 @@ from pathlib import Path
 
 import orjson
 
-from amplitude_assets.export.archive import (
+from amplitude_assets.export.files import PartFile
+from amplitude_assets.export.hour_files import (
     HourFile,
-    HourJob,
     UnpackedMember,
     assembled,
     publish_part,
 )
-from amplitude_assets.export.files import PartFile
 from amplitude_assets.forgetting.person import Person
 from amplitude_assets.gzip_stream import GzipWriter, gunzip
 from amplitude_assets.hours import HourError, parse_hour
@@ -103,7 +102,6 @@ def rewrite_hour(lake: Lake, manifest: Manifest, person: Person, folder: Path) -
     `folder`, which holds copies of what was in the lake until it is cleared.
     """
     project_id, hour = manifest.project_id, manifest.export_hour
-    job = HourJob(project_id, hour, None, (), folder, manifest.fetched_at)
     members = []
     for item in manifest.objects:
         file, gone = _rewritten(lake, item, folder, person.forgotten.kept)
@@ -112,7 +110,9 @@ def rewrite_hour(lake: Lake, manifest: Manifest, person: Person, folder: Path) -
         withhold = partial(_withheld, person.mentions())
         file, _ = _rewritten(lake, manifest.rejected, folder, withhold)
         members.append(UnpackedMember(None, file, file.sha256 if file else ""))
-    files = assembled(job, members)
+    files = assembled(
+        members, folder, project_id=project_id, hour=hour, fetched_at=manifest.fetched_at
+    )
     if {file.sha256 for file in files.every_file} == {item.sha256 for item in objects_of(manifest)}:
         return 0
     forgotten_lines = manifest.forgotten_lines + files.forgotten_lines

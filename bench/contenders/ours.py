@@ -12,8 +12,8 @@ DUCKDB = "warehouse.duckdb"
 
 def extract(task: Task) -> None:
     """Bring hours from the API to a lake, as the first three assets do."""
-    from amplitude_assets.export.archive import HourFiles
     from amplitude_assets.export.client import ExportClient
+    from amplitude_assets.export.hour_files import HourFiles
     from amplitude_assets.export.landing import Landing
     from amplitude_assets.hours import contiguous_ranges
     from amplitude_assets.lake.publish import Published

@@ -1,25 +1,35 @@
 """Zips as the Export API sends them, made by hand, and what came out of them."""
 
 import gzip
+import json
 import resource
 import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
-from amplitude_assets.export.archive import (
-    ArchiveLimits,
-    HourFiles,
-    HourJob,
-    hours_in,
-    unpack_hour,
-)
+from hypothesis import strategies as st
+
+from amplitude_assets.export.archive import ArchiveLimits, hours_in
+from amplitude_assets.export.hour_files import HourFiles
+from amplitude_assets.export.members import HourJob, unpack_hour
 from amplitude_assets.hours import HourRange
 
 PROJECT = 7
 HOUR = datetime(2026, 9, 1, 5, tzinfo=UTC)
 FETCHED_AT = datetime(2026, 9, 1, 9, 30, tzinfo=UTC)
+
+
+good_lines = st.dictionaries(
+    st.text(), st.text() | st.integers() | st.none() | st.lists(st.text()), max_size=4
+).map(lambda event: json.dumps(event, ensure_ascii=False).encode("utf-8", "surrogatepass"))
+any_lines = st.binary(max_size=40).map(lambda line: line.replace(b"\n", b""))
+some_lines = st.lists(
+    good_lines | any_lines | st.sampled_from(['{"a":"\u2028"}'.encode(), b"", b"\r", b"{}"]),
+    max_size=12,
+)
 
 
 def one(hour: datetime) -> HourRange:
@@ -35,6 +45,13 @@ def hours(count: int, first: datetime = HOUR) -> HourRange:
 def packed(*lines: bytes) -> bytes:
     """Lines as a gzip file, each with its end."""
     return gzip.compress(b"".join(line + b"\n" for line in lines), mtime=1)
+
+
+def gzipped(lines: list[bytes], places: list[int], has_end: bool) -> bytes:
+    """Lines as one gzip stream, cut into gzip members at these places."""
+    text = b"\n".join(lines) + (b"\n" if has_end else b"")
+    edges = [0, *sorted(min(place, len(text)) for place in places), len(text)]
+    return b"".join(gzip.compress(text[start:end], mtime=1) for start, end in pairwise(edges))
 
 
 def name_of(part: int, hour: datetime = HOUR, project: int = PROJECT) -> str:

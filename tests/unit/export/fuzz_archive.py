@@ -1,6 +1,7 @@
 """A minute of broken zips against the archive reader: `pytest tests/unit/export/fuzz_archive.py`.
 
-Not a part of the tests that run by default. What it finds becomes a case in `test_archive.py`.
+Not a part of the tests that run by default. What it finds becomes a case in `test_archive.py` or
+`test_members.py`.
 """
 
 import gzip
@@ -12,13 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from amplitude_assets.export.archive import (
-    ArchiveLimits,
-    HourFiles,
-    read_rejected,
-    unpack_hour,
-)
+from amplitude_assets.export.archive import ArchiveLimits
 from amplitude_assets.export.errors import ArchiveError, ProjectError
+from amplitude_assets.export.hour_files import HourFiles, read_rejected
+from amplitude_assets.export.members import unpack_hour
 from amplitude_assets.json_lines import fault_of, is_blank
 
 from .building import job_of, kept_lines, name_of, write_zip

@@ -1,33 +1,23 @@
-"""The archive reader: which members are an hour's, and what becomes of each of their lines."""
+"""The archive: which members are an hour's, and that damage is told or does no harm."""
 
 import gzip
-import hashlib
-import json
 import struct
 import zipfile
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
-from itertools import pairwise, product
+from itertools import product
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from amplitude_assets.export.archive import (
-    ArchiveLimits,
-    HourFiles,
-    HourJob,
-    RejectedLine,
-    hours_in,
-    read_rejected,
-    unpack_hour,
-)
+from amplitude_assets.export.archive import ArchiveLimits, hours_in
 from amplitude_assets.export.errors import ArchiveError, ExportError, ProjectError
+from amplitude_assets.export.members import HourJob, unpack_hour
 from amplitude_assets.hours import HOUR as AN_HOUR
 from amplitude_assets.hours import HourRange
-from amplitude_assets.json_lines import fault_of, is_blank
 
 from .building import (
     FETCHED_AT,
@@ -149,100 +139,6 @@ def test_what_is_no_zip_is_refused(tmp_path: Path, data: bytes) -> None:
     path.write_bytes(data)
     with pytest.raises(ArchiveError, match="is not a whole zip"):
         hours_in(path, PROJECT, one(HOUR))
-
-
-@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
-def test_members_pass_through_byte_for_byte(tmp_path: Path, compression: int) -> None:
-    member = packed(EVENT, b'{"uuid":"b"}')
-    path = write_zip(tmp_path / "one.zip", [(name_of(3), member)], compression)
-    files = unpack_hour(job_of(path, tmp_path / "hour"))
-    (file,) = files.files
-    assert (tmp_path / "hour" / file.name).read_bytes() == member
-    assert file.name == f"{hashlib.sha256(member).hexdigest()}.json.gz"
-    assert (file.member, file.bytes, file.lines) == (name_of(3), len(member), 2)
-    assert (files.status, files.lines, files.rejected_lines) == ("loaded", 2, 0)
-    assert files.fetched_at == FETCHED_AT
-    assert [path.name for path in (tmp_path / "hour").iterdir()] == [file.name]
-
-
-def test_concatenated_gzip_is_one_file(tmp_path: Path) -> None:
-    member = packed(EVENT) + gzip.compress(b'{"uuid":') + gzip.compress(b'"b"}\n') + packed()
-    files, folder = unpacked(tmp_path, member)
-    assert files.files[0].bytes == len(member)
-    assert kept_lines(folder, files) == [EVENT, b'{"uuid":"b"}']
-
-
-def test_a_last_line_needs_no_end(tmp_path: Path) -> None:
-    member = gzip.compress(EVENT + b"\n" + EVENT)
-    files, _ = unpacked(tmp_path, member)
-    assert (files.lines, files.files[0].bytes) == (2, len(member))
-
-
-def test_a_line_of_20_megabytes_is_kept(tmp_path: Path) -> None:
-    line = b'{"a":"' + b"x" * 20_000_000 + b'"}'
-    files, folder = unpacked(tmp_path, packed(EVENT, line, EVENT))
-    assert kept_lines(folder, files) == [EVENT, line, EVENT]
-
-
-def test_bad_lines_are_set_aside_with_their_place_and_reason(tmp_path: Path) -> None:
-    files, folder = unpacked(
-        tmp_path, packed(EVENT), packed(b"oops", EVENT, b'{"a":"\xff\\"}', b"[1]")
-    )
-    assert (files.lines, files.rejected_lines) == (5, 3)
-    assert kept_lines(folder, files) == [EVENT, EVENT]
-    assert list(read_rejected(folder, files)) == [
-        RejectedLine(name_of(1), 1, "not JSON: unexpected character, expected a JSON value"
-                     " (character 1)", "oops"),
-        RejectedLine(name_of(1), 3, "not UTF-8", '{"a":"\\xff\\"}'),
-        RejectedLine(name_of(1), 4, "not a JSON object", "[1]"),
-    ]  # fmt: skip
-
-
-def test_the_rejected_file_is_json_lines_under_the_names_that_bronze_reads(tmp_path: Path) -> None:
-    files, folder = unpacked(tmp_path, packed(b"oops"), packed(b"oh"))
-    assert files.rejected_file is not None
-    text = gzip.decompress((folder / files.rejected_file.name).read_bytes())
-    records = [json.loads(line) for line in text.splitlines()]
-    assert [set(record) for record in records] == [{"member", "line_number", "reason", "line"}] * 2
-    assert files.rejected_file.lines == 2
-    assert hashlib.sha256((folder / files.rejected_file.name).read_bytes()).hexdigest() == (
-        files.rejected_file.sha256
-    )
-
-
-def test_a_huge_bad_line_is_kept_in_part_and_says_so(tmp_path: Path) -> None:
-    files, folder = unpacked(tmp_path, packed(b"\x00" * 20_000_000))
-    (rejected,) = read_rejected(folder, files)
-    assert rejected.reason.endswith("this is the start of 20000000 bytes")
-    assert rejected.line == "\x00" * 2 * 1024**2
-
-
-def test_blank_lines_are_dropped_and_still_numbered(tmp_path: Path) -> None:
-    files, folder = unpacked(tmp_path, packed(b"", EVENT, b" \t\r", b"oops", EVENT, b""))
-    assert (files.lines, files.rejected_lines) == (3, 1)
-    assert gzip.decompress((folder / files.files[0].name).read_bytes()) == (EVENT + b"\n") * 2
-    assert [line.line_number for line in read_rejected(folder, files)] == [4]
-
-
-@pytest.mark.parametrize("members", [[], [packed()], [packed(b"", b"")]])
-def test_an_hour_without_lines_is_empty(tmp_path: Path, members: list[bytes]) -> None:
-    files, _ = unpacked(tmp_path, *members)
-    assert (files.status, files.files, files.rejected_file) == ("empty", (), None)
-    assert (files.lines, files.bytes) == (0, 0)
-    assert files.digest == hashlib.sha256(b"").hexdigest()
-
-
-def test_an_hour_of_bad_lines_alone_is_not_empty(tmp_path: Path) -> None:
-    files, _ = unpacked(tmp_path, packed(b"oops"))
-    assert (files.status, files.files, files.rejected_lines) == ("loaded", (), 1)
-    assert files.digest != hashlib.sha256(b"").hexdigest()
-
-
-def test_parts_with_the_same_bytes_are_files_of_their_own(tmp_path: Path) -> None:
-    files, folder = unpacked(tmp_path, packed(EVENT), packed(EVENT), packed(EVENT))
-    assert len({file.name for file in files.files}) == 3
-    assert files.lines == 3
-    assert kept_lines(folder, files) == [EVENT] * 3
 
 
 def damaged_zip(path: Path) -> None:
@@ -391,83 +287,6 @@ def test_what_is_dense_and_small_is_no_bomb(tmp_path: Path) -> None:
     assert files.lines == 89
 
 
-good_lines = st.dictionaries(
-    st.text(), st.text() | st.integers() | st.none() | st.lists(st.text()), max_size=4
-).map(lambda event: json.dumps(event, ensure_ascii=False).encode("utf-8", "surrogatepass"))
-any_lines = st.binary(max_size=40).map(lambda line: line.replace(b"\n", b""))
-some_lines = st.lists(
-    good_lines | any_lines | st.sampled_from(['{"a":"\u2028"}'.encode(), b"", b"\r", b"{}"]),
-    max_size=12,
-)
-cuts = st.lists(st.integers(0, 400), max_size=3)
-
-
-def gzipped(lines: list[bytes], places: list[int], has_end: bool) -> bytes:
-    """Lines as one gzip stream, cut into gzip members at these places."""
-    text = b"\n".join(lines) + (b"\n" if has_end else b"")
-    edges = [0, *sorted(min(place, len(text)) for place in places), len(text)]
-    return b"".join(gzip.compress(text[start:end], mtime=1) for start, end in pairwise(edges))
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.lists(st.tuples(some_lines, cuts, st.booleans()), max_size=4))
-def test_every_line_is_kept_or_rejected(
-    tmp_path_factory: pytest.TempPathFactory,
-    members: list[tuple[list[bytes], list[int], bool]],
-) -> None:
-    files, folder = unpacked(
-        tmp_path_factory.mktemp("hour"), *(gzipped(*member) for member in members)
-    )
-    lines = [line for member, _, _ in members for line in member if not is_blank(line)]
-    good = [line for line in lines if fault_of(line) is None]
-    bad = [line.decode("utf-8", "backslashreplace") for line in lines if fault_of(line)]
-    assert sorted(kept_lines(folder, files)) == sorted(good)
-    assert sorted(line.line for line in read_rejected(folder, files)) == sorted(bad)
-    assert (files.lines, files.rejected_lines) == (len(lines), len(bad))
-    assert sum(file.lines for file in files.files) == len(good)
-
-
-@settings(max_examples=30, deadline=None)
-@given(st.data())
-def test_order_and_part_numbers_change_nothing(
-    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
-) -> None:
-    members = [
-        gzipped(lines, [], has_end=True)
-        for lines in data.draw(st.lists(some_lines, min_size=1, max_size=4))
-    ]
-    parts = data.draw(
-        st.lists(st.integers(0, 999), min_size=len(members), max_size=len(members), unique=True)
-    )
-    shuffled = data.draw(st.permutations(list(zip(parts, members, strict=True))))
-    folder = tmp_path_factory.mktemp("hour")
-    first, _ = unpacked(folder, *members)
-    path = write_zip(folder / "other.zip", [(name_of(part), member) for part, member in shuffled])
-    second = unpack_hour(job_of(path, folder / "other"))
-    assert digest_and_names(second) == digest_and_names(first)
-
-
-def digest_and_names(files: HourFiles) -> tuple[str, list[str], int]:
-    return files.digest, [file.name for file in files.files], files.rejected_lines
-
-
-@settings(max_examples=30, deadline=None)
-@given(st.lists(some_lines, min_size=1, max_size=3), st.data())
-def test_other_lines_are_another_digest(
-    tmp_path_factory: pytest.TempPathFactory, members: list[list[bytes]], data: st.DataObject
-) -> None:
-    changed = [list(lines) for lines in members]
-    data.draw(st.sampled_from(changed)).append(data.draw(st.sampled_from([b'{"new":1}', b"new"])))
-    digests = {
-        unpacked(
-            tmp_path_factory.mktemp("hour"),
-            *(gzipped(lines, [], has_end=True) for lines in version),
-        )[0].digest
-        for version in (members, changed)
-    }
-    assert len(digests) == 2
-
-
 @settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_damage_is_told_or_does_no_harm(
@@ -488,8 +307,3 @@ def test_damage_is_told_or_does_no_harm(
         return
     if files.lines:
         assert kept_lines(folder / "hour", files) == lines
-
-
-def test_a_job_without_members_needs_no_zip(tmp_path: Path) -> None:
-    job = HourJob(PROJECT, HOUR, None, (), tmp_path / "hour", FETCHED_AT)
-    assert unpack_hour(job).status == "empty"

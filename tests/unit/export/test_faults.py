@@ -22,7 +22,7 @@ from amplitude_assets.emulator import (
     serve,
 )
 from amplitude_assets.emulator.faults import Fault, FaultKind
-from amplitude_assets.export.archive import ArchiveLimits, HourFiles, read_rejected
+from amplitude_assets.export.archive import ArchiveLimits
 from amplitude_assets.export.client import ExportClient, RetryLimits, Timeouts
 from amplitude_assets.export.errors import (
     ArchiveError,
@@ -32,6 +32,7 @@ from amplitude_assets.export.errors import (
     TooLargeError,
     UnavailableError,
 )
+from amplitude_assets.export.hour_files import HourFiles, read_rejected
 from amplitude_assets.export.landing import Landing
 from amplitude_assets.hours import HourRange
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from amplitude_assets.export.archive import HourFiles
 from amplitude_assets.export.client import Delivery
 from amplitude_assets.export.errors import ArchiveError, DiskError, ExportError, LandingError
+from amplitude_assets.export.hour_files import HourFiles
 from amplitude_assets.export.landing import Landing
 from amplitude_assets.hours import HOUR as AN_HOUR
 from amplitude_assets.hours import HourRange

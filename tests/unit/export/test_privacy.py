@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from amplitude_assets.emulator.columns import COLUMNS as EXPORTED
 from amplitude_assets.export import unpacking
-from amplitude_assets.export.archive import HourFiles, read_rejected, unpack_hour
+from amplitude_assets.export.hour_files import HourFiles, read_rejected
 from amplitude_assets.export.masks import COLUMNS, Masks, masks_of
+from amplitude_assets.export.members import unpack_hour
 from amplitude_assets.export.privacy import (
     Forgotten,
     Privacy,

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from amplitude_assets.export import unpacking
-from amplitude_assets.export.archive import HourFiles, HourJob, unpack_hour
 from amplitude_assets.export.errors import ArchiveError, DiskError, ExportError
+from amplitude_assets.export.hour_files import HourFiles
+from amplitude_assets.export.members import HourJob, unpack_hour
 from amplitude_assets.hours import HOUR as AN_HOUR
 
 from .building import HOUR, hours, job_of, name_of, packed, write_zip

@@ -1,0 +1,151 @@
+"""An hour's members become files of lines, each member checked to its last byte.
+
+They pass through as they came, unless privacy settings keep something back or a line is bad: then
+the member is rewritten.
+"""
+
+import hashlib
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import orjson
+
+from amplitude_assets.export.archive import (
+    ArchiveLimits,
+    Member,
+    blocks,
+    check_parts,
+    damage_told,
+    opened,
+)
+from amplitude_assets.export.files import PartFile
+from amplitude_assets.export.hour_files import HourFiles, UnpackedMember, assembled, publish_part
+from amplitude_assets.export.privacy import NOTHING_KEPT_BACK, Privacy
+from amplitude_assets.gzip_stream import GzipWriter
+from amplitude_assets.hours import HourRange
+from amplitude_assets.json_lines import count_objects, fault_of, is_blank, split_lines
+
+# What is kept of a bad line. Warehouses take a text of 16 MB, and escapes make it longer.
+_REJECTED_BYTES = 2 * 1024**2
+
+
+@dataclass(frozen=True)
+class HourJob:
+    """What `unpack_hour` needs: the hour's members in a zip, and the folder for its files.
+
+    Without members the hour is empty, and `zip_path` may be None. `fetched_at` is when the
+    server was asked (UTC). `privacy` is what the files must not hold.
+    """
+
+    project_id: int
+    hour: datetime
+    zip_path: Path | None
+    members: tuple[Member, ...]
+    folder: Path
+    fetched_at: datetime
+    limits: ArchiveLimits = field(default_factory=ArchiveLimits)
+    privacy: Privacy = NOTHING_KEPT_BACK
+
+
+def unpack_hour(job: HourJob) -> HourFiles:
+    """Bring an hour's members into its folder as files named by their digest, each line checked.
+
+    Raises ArchiveError when a member is damaged, doubled or over the limits, and DiskError. What
+    is in the folder then is of no use, and harms nothing.
+    """
+    check_parts(job.hour, job.members)
+    return finish_hour(job, unpack_members(job))
+
+
+def finish_hour(job: HourJob, unpacked: list[UnpackedMember]) -> HourFiles:
+    """Put together what all the members of a job were unpacked to. Raises DiskError."""
+    return assembled(
+        unpacked,
+        job.folder,
+        project_id=job.project_id,
+        hour=job.hour,
+        fetched_at=job.fetched_at,
+    )
+
+
+def unpack_members(job: HourJob) -> list[UnpackedMember]:
+    """Unpack the members of a job, some of an hour's or all, in their order.
+
+    Raises as `unpack_hour` does.
+    """
+    if not job.members:
+        return []
+    assert job.zip_path is not None
+    with opened(job.zip_path, HourRange(job.hour, job.hour)) as archive:
+        return [_unpack_member(archive, job, member) for member in job.members]
+
+
+def _unpack_member(archive: zipfile.ZipFile, job: HourJob, member: Member) -> UnpackedMember:
+    with damage_told(job.hour, member):
+        passed = _pass_through(archive, job, member)
+        return passed or _rewrite(archive, job, member)
+
+
+def _pass_through(archive: zipfile.ZipFile, job: HourJob, member: Member) -> UnpackedMember | None:
+    """Copy a member as it is, or return None when it has a line that must not be in the copy."""
+    lines = 0
+    with archive.open(member.name) as packed, PartFile(job.folder) as part:
+        for block in blocks(packed, member, job.limits, part.write):
+            objects = count_objects(block)
+            if objects is None or (job.privacy and job.privacy.changes(split_lines(block))):
+                return None
+            lines += objects
+        return UnpackedMember(publish_part(part, member.name, lines), None, "")
+
+
+def _rewrite(archive: zipfile.ZipFile, job: HourJob, member: Member) -> UnpackedMember:
+    """Copy what is kept of a member's good lines to one file, and the bad ones to another."""
+    kept = rejected = forgotten = 0
+    digest = hashlib.sha256()
+    with (
+        archive.open(member.name) as packed,
+        PartFile(job.folder) as good_part,
+        PartFile(job.folder) as bad_part,
+    ):
+        good, bad = GzipWriter(good_part.write), GzipWriter(bad_part.write)
+        for number, line in _numbered(blocks(packed, member, job.limits)):
+            if is_blank(line):
+                continue
+            if (fault := fault_of(line)) is not None:
+                text = fault.encode() if job.privacy else line
+                bad.write(_rejected_record(member, number, fault, line, withheld=bool(job.privacy)))
+                digest.update(b"%d:%d:" % (number, len(line)) + text)
+                rejected += 1
+            elif (rest := job.privacy.kept(line)) is not None:
+                good.write(rest + b"\n")
+                kept += 1
+            else:
+                forgotten += 1
+        good.finish()
+        bad.finish()
+        return UnpackedMember(
+            publish_part(good_part, member.name, kept),
+            publish_part(bad_part, member.name, rejected),
+            digest.hexdigest() if rejected else "",
+            forgotten,
+        )
+
+
+def _rejected_record(
+    member: Member, number: int, reason: str, line: bytes, *, withheld: bool
+) -> bytes:
+    text = "" if withheld else line[:_REJECTED_BYTES].decode("utf-8", "backslashreplace")
+    if withheld:
+        reason += f"; {len(line)} bytes, withheld by the privacy settings"
+    elif len(line) > _REJECTED_BYTES:
+        reason += f"; this is the start of {len(line)} bytes"
+    record = {"member": member.name, "line_number": number, "reason": reason, "line": text}
+    return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def _numbered(blocks: Iterator[bytes]) -> Iterator[tuple[int, bytes]]:
+    """Number the lines of blocks, from one."""
+    return enumerate((line for block in blocks for line in split_lines(block)), start=1)
