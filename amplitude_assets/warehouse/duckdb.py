@@ -1,20 +1,12 @@
-"""The embedded warehouse: bronze and the ledger in one DuckDB file.
+"""The embedded warehouse: bronze and the ledger in one DuckDB file."""
 
-DuckDB lets one process write at a time and none read meanwhile. So connections are short, and
-everything of ours that opens the file holds a lock beside it first: writers wait for each other
-in turn instead of failing.
-"""
-
-import shutil
-import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-from filelock import FileLock, Timeout
 
 from amplitude_assets.hours import HourRange
 from amplitude_assets.lake.manifest import LakeObject, Manifest
@@ -25,7 +17,6 @@ from amplitude_assets.warehouse.base import (
     LoadReport,
     OnLoaded,
     PersonLines,
-    WarehouseError,
 )
 from amplitude_assets.warehouse.batches import (
     BatchLimits,
@@ -40,6 +31,7 @@ from amplitude_assets.warehouse.batches import (
     range_parameters,
     utc,
 )
+from amplitude_assets.warehouse.duckdb_file import LOCK_SECONDS, DuckDBFile
 from amplitude_assets.warehouse.lines import LineReader
 from amplitude_assets.warehouse.scripts import read_script
 
@@ -47,18 +39,15 @@ if TYPE_CHECKING:
     import duckdb
 
 _LIMITS = BatchLimits(lines=4_000_000, objects=100_000)
-_LOCK_SECONDS = 900.0
-_NOWHERE = Path(":memory:")  # DuckDB's name for a database without a file
-_OTHERS_SECONDS = 120.0  # for programs that do not know our lock
 
 
 class DuckDBWarehouse:
     """The `Warehouse` in a DuckDB file. Safe to use from several processes at once."""
 
-    def __init__(self, path: Path, *, lock_seconds: float = _LOCK_SECONDS) -> None:
+    def __init__(self, path: Path, *, lock_seconds: float = LOCK_SECONDS) -> None:
         """Use the file at `path`, made when first written; wait so long for other writers."""
         self.path = path
-        self._lock_seconds = lock_seconds
+        self._file = DuckDBFile(path, lock_seconds)
 
     @property
     def place(self) -> str:
@@ -75,7 +64,7 @@ class DuckDBWarehouse:
         """See `Warehouse.load`."""
         if not manifests:
             return LoadReport()
-        with self._connection() as con:
+        with self._file.connection() as con:
             _run_script(con, "bronze_tables")
             report = load_changed(
                 manifests,
@@ -92,7 +81,7 @@ class DuckDBWarehouse:
         found = merge_keys(lake, project_id)
         if not found:
             return 0
-        with self._connection() as con:
+        with self._file.connection() as con:
             _run_script(con, "bronze_tables")
             held = con.execute(_script("held_merges"), {"project_id": project_id}).fetchall()
             new = sorted(found - {key for (key,) in held})
@@ -112,7 +101,7 @@ class DuckDBWarehouse:
         """See `Warehouse.ledger`."""
         if not self.path.exists():
             return {}
-        with self._connection() as con:
+        with self._file.connection() as con:
             _run_script(con, "bronze_tables")
             rows = con.execute(_script("ledger"), range_parameters(project_id, hours)).fetchall()
         return {utc(row[0]): LedgerRow(*map(aware, row)) for row in rows}
@@ -121,7 +110,7 @@ class DuckDBWarehouse:
         """See `Warehouse.counts`."""
         if not self.path.exists():
             return []
-        with self._connection() as con:
+        with self._file.connection() as con:
             _run_script(con, "bronze_tables")
             script = "counts" if _has_silver(con) else "bronze_counts"
             rows = con.execute(_script(script), range_parameters(project_id, hours)).fetchall()
@@ -129,7 +118,7 @@ class DuckDBWarehouse:
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """See `Warehouse.query`. To ask is no reason to make the file."""
-        with self._connection(make=False) as con:
+        with self._file.connection(make=False) as con:
             return con.execute(sql).fetchall()
 
     def sha256(self, text: str) -> str:
@@ -138,143 +127,30 @@ class DuckDBWarehouse:
 
     def lines_of_people(self, project_id: int, digests: Collection[str]) -> list[PersonLines]:
         """See `Warehouse.lines_of_people`."""
-        with self._connection() as con:
+        with self._file.connection() as con:
             sql = _script("lines_of_people").replace("{digests}", quoted(digests))
             rows = con.execute(sql, {"project_id": project_id}).fetchall()
         return [PersonLines(*map(aware, row)) for row in rows]
 
     def drop_merges(self, project_id: int, keys: Collection[str]) -> None:
         """See `Warehouse.drop_merges`."""
-        with self._connection() as con:
+        with self._file.connection() as con:
             for key in keys:
                 con.execute(
                     _script("delete_merges"), {"project_id": project_id, "source_object": key}
                 )
 
-    @contextmanager
-    def exclusive(self) -> Iterator[None]:
-        """Hold the file for something else that opens it, such as dbt.
-
-        Raises WarehouseError when others hold it for longer than the bound.
-        """
-        with self._locked():
-            if self.path.exists():
-                # A dbt that outlived the run that started it has the file open, and no lock.
-                _open(self.path, self._lock_seconds).close()
-            yield
+    def exclusive(self) -> AbstractContextManager[None]:
+        """See `Warehouse.exclusive`. Raises WarehouseError when others hold the file too long."""
+        return self._file.exclusive()
 
     def compact(self) -> None:
         """See `Warehouse.compact`."""
-        if self.path.exists():
-            with self._connection() as con:
-                # What is spilled outlives a process that is killed, and nothing else removes it.
-                shutil.rmtree(f"{self.path}.tmp", ignore_errors=True)
-                con.execute("checkpoint")
+        self._file.compact()
 
     def rewrite(self) -> None:
-        """See `Warehouse.rewrite`: DuckDB keeps the bytes of deleted rows until they are reused.
-
-        The copy takes the file's place when it is whole, so a kill leaves one or the other.
-        """
-        import duckdb
-
-        if not self.path.exists():
-            return
-        self.compact()
-        path = self.path.resolve()  # what a link leads to, and not the link
-        copy = path.with_name(f"{path.name}.copy")
-        with self._locked():
-            for left in (copy, copy.with_name(f"{copy.name}.wal")):
-                left.unlink(missing_ok=True)
-            con = _open(path, self._lock_seconds)
-            try:
-                _copy_database(con, copy)
-            except duckdb.Error as error:
-                raise WarehouseError(
-                    f"cannot write {copy}, a copy of DUCKDB_PATH {self.path}: "
-                    f"{str(error).splitlines()[0]}; make room, and run again"
-                ) from None
-            finally:
-                con.close()
-            shutil.copymode(path, copy)
-            copy.replace(path)
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        lock = FileLock(f"{self.path}.lock", timeout=self._lock_seconds)
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            lock.acquire()
-        except Timeout:
-            raise WarehouseError(
-                f"waited {self._lock_seconds:.0f} s for another run that is writing {self.path}; "
-                "run again when it is done"
-            ) from None
-        except OSError as error:
-            raise WarehouseError(
-                f"cannot write {error.filename or self.path}: {error.strerror}; "
-                "look at DUCKDB_PATH and DATA_DIR"
-            ) from None
-        try:
-            yield
-        finally:
-            lock.release()
-
-    @contextmanager
-    def _connection(self, *, make: bool = True) -> Iterator["duckdb.DuckDBPyConnection"]:
-        import duckdb
-
-        with self._locked():
-            is_there = make or self.path.exists()
-            con = _open(self.path if is_there else _NOWHERE, self._lock_seconds)
-            try:
-                # A fifth of the size, and faster to write than DuckDB's own choice for JSON text.
-                con.execute("set force_compression = 'zstd'")
-                con.execute("set preserve_insertion_order = false")
-                con.execute("set timezone = 'UTC'")
-                # As fast as without, and past it DuckDB writes to a file instead.
-                con.execute("set memory_limit = '2GB'")
-                yield con
-            except (
-                duckdb.IOException,
-                duckdb.TransactionException,
-                duckdb.FatalException,
-            ) as error:
-                raise WarehouseError(
-                    f"cannot write DUCKDB_PATH {self.path}: {str(error).splitlines()[0]}; what was "
-                    "committed is safe. Make room, and run again"
-                ) from error
-            finally:
-                con.close()
-
-
-def _open(path: Path, patience: float) -> "duckdb.DuckDBPyConnection":
-    """Open the file, waiting while a process that does not know our lock has it open."""
-    import duckdb
-
-    give_up = time.monotonic() + min(patience, _OTHERS_SECONDS)
-    while True:
-        try:
-            return duckdb.connect(str(path))
-        except duckdb.IOException as error:
-            reason = str(error).splitlines()[0]
-            if "lock" not in reason or time.monotonic() > give_up:
-                raise WarehouseError(
-                    f"cannot open DUCKDB_PATH {path}: {reason}. Close other programs that use it"
-                ) from None
-            time.sleep(0.2)
-
-
-def _copy_database(con: "duckdb.DuckDBPyConnection", copy: Path) -> None:
-    ((name,),) = con.execute("select current_database()").fetchall()
-    con.execute("set force_compression = 'zstd'")
-    con.execute(f"attach '{_escaped(copy, chr(39))}' as amplitude_assets_copy")
-    con.execute(f'copy from database "{_escaped(name, chr(34))}" to amplitude_assets_copy')
-    con.execute("detach amplitude_assets_copy")
-
-
-def _escaped(text: object, quote: str) -> str:
-    return str(text).replace(quote, quote * 2)
+        """See `Warehouse.rewrite`."""
+        self._file.rewrite()
 
 
 def _replace(

@@ -1,18 +1,13 @@
 """Several runs at once: the same end, no lost row, no deadlock, and limits kept across them all."""
 
-import multiprocessing
 import threading
 from collections.abc import Iterator
-from multiprocessing.synchronize import Event
 from pathlib import Path
 
-import duckdb
 import pytest
 
 from amplitude_assets.emulator import Emulator, Fault, FaultKind, World, WorldSettings, serve
 from amplitude_assets.hours import HOUR, HourRange
-from amplitude_assets.warehouse.base import WarehouseError
-from amplitude_assets.warehouse.duckdb import DuckDBWarehouse
 from tests.faults.child import ask_and_report, open_dagster, run_and_report, start
 from tests.faults.place import FIRST, Place
 
@@ -58,30 +53,6 @@ def test_first_runs_at_once_make_dagsters_state_once(emulator: Emulator, tmp_pat
     for first in firsts:
         first.join()
     assert [first.exitcode for first in firsts] == [0] * 4
-
-
-def hold(path: Path, is_held: Event, let_go: Event) -> None:
-    """Have a DuckDB file open, as a program does that does not know our lock."""
-    with duckdb.connect(str(path)):
-        is_held.set()
-        let_go.wait()
-
-
-def test_a_program_that_has_the_file_open_is_waited_for_and_then_named(tmp_path: Path) -> None:
-    warehouse = DuckDBWarehouse(tmp_path / "warehouse.duckdb", lock_seconds=0.5)
-    duckdb.connect(str(warehouse.path)).close()
-    context = multiprocessing.get_context("spawn")
-    is_held, let_go = context.Event(), context.Event()
-    other = context.Process(target=hold, args=(warehouse.path, is_held, let_go))
-    other.start()
-    assert is_held.wait(60)
-    # dbt opens the file by itself, so the lock alone is not enough for it.
-    with pytest.raises(WarehouseError, match="Close other programs that use it"):
-        warehouse.exclusive().__enter__()
-    let_go.set()
-    other.join()
-    with warehouse.exclusive():
-        duckdb.connect(str(warehouse.path)).close()
 
 
 @pytest.mark.parametrize("limit", [1, 3])

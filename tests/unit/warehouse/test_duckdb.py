@@ -2,7 +2,6 @@
 
 import json
 from multiprocessing import get_context
-from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import duckdb
@@ -12,7 +11,6 @@ from hypothesis import strategies as st
 
 from amplitude_assets.hours import HOUR, HourRange, parse_hour
 from amplitude_assets.lake.store import Lake
-from amplitude_assets.warehouse.base import WarehouseError
 from amplitude_assets.warehouse.duckdb import DuckDBWarehouse
 from tests.support.lake import FETCHED_AT, PROJECT, manifest_of, publish
 
@@ -216,54 +214,3 @@ def test_processes_that_load_at_once_wait_for_each_other(
     counts = warehouse.counts(PROJECT, DAY)
     assert counts
     assert all(hour.lines == hour.bronze_rows == 50 for hour in counts)
-
-
-def test_waiting_for_another_writer_has_a_bound_and_says_why(tmp_path: Path) -> None:
-    path = tmp_path / "warehouse.duckdb"
-    waiting = DuckDBWarehouse(path, lock_seconds=0.2)
-    with (
-        DuckDBWarehouse(path).exclusive(),
-        pytest.raises(WarehouseError, match="another run that is writing"),
-    ):
-        waiting.query("select 1")
-
-
-def test_a_file_that_another_program_holds_is_named(tmp_path: Path) -> None:
-    path = tmp_path / "warehouse.duckdb"
-    context = get_context("spawn")
-    ready, done = context.Event(), context.Event()
-    holder = context.Process(target=_hold_open, args=(path, ready, done))
-    holder.start()
-    try:
-        assert ready.wait(60)
-        with pytest.raises(WarehouseError, match="Close other programs"):
-            DuckDBWarehouse(path, lock_seconds=0.5).query("select 1")
-    finally:
-        done.set()
-        holder.join()
-
-
-def _hold_open(path: Path, ready: Event, done: Event) -> None:
-    with duckdb.connect(str(path)):
-        ready.set()
-        done.wait(60)
-
-
-def test_a_rewritten_file_holds_the_same_rows_and_no_byte_of_replaced_ones(tmp_path: Path) -> None:
-    lake = Lake((tmp_path / "lake").as_uri())
-    path = tmp_path / 'an "odd\'s" name.duckdb'
-    warehouse = DuckDBWarehouse(path)
-    theirs, ours = b'{"who":"anna@example.com"}', b'{"who":"bob"}'
-    warehouse.load(lake, [publish(lake, FIRST, [[theirs, ours]], tmp_path / "files")], "load-1")
-    warehouse.load(lake, [publish(lake, FIRST, [[ours]], tmp_path / "files")], "load-2")
-    with duckdb.connect(str(path)) as con:
-        con.execute("create view bronze.a_view as select count(*) as lines from bronze.raw_events")
-    assert b"anna@example.com" in path.read_bytes()  # a delete alone leaves it
-    link = tmp_path / "link.duckdb"
-    link.symlink_to(path)
-    DuckDBWarehouse(link).rewrite()
-    assert link.is_symlink()
-    assert warehouse.query("select event from bronze.raw_events") == [(ours.decode(),)]
-    assert warehouse.query("select lines from bronze.a_view") == [(1,)]
-    assert b"anna@example.com" not in path.read_bytes()
-    assert sorted(one.name for one in tmp_path.glob("*.copy*")) == []
