@@ -14,7 +14,8 @@ from rich.console import Console
 
 from amplitude_assets.bootstrap import aws
 from amplitude_assets.bootstrap import snowflake as snow
-from amplitude_assets.bootstrap.aws import AwsSetup, Principal
+from amplitude_assets.bootstrap.aws import AwsSetup
+from amplitude_assets.bootstrap.aws_access import READER_ROLE, Principal
 from amplitude_assets.bootstrap.aws_documents import LakePlace, Partition
 from amplitude_assets.bootstrap.keys import public_key_of, read_private_key, write_private_key
 from amplitude_assets.bootstrap.steps import SetupError, Step, apply_all
@@ -25,7 +26,7 @@ from amplitude_assets.snowflake_access import DEFAULT_STAGE, admin_connections
 if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection
 
-_UNKNOWN_ROLE = f"arn:aws:iam::YOUR_AWS_ACCOUNT:role/{aws.READER_ROLE}"
+_UNKNOWN_ROLE = f"arn:aws:iam::YOUR_AWS_ACCOUNT:role/{READER_ROLE}"
 _UNKNOWN_KEY = "THE_PUBLIC_KEY"
 
 

@@ -11,7 +11,7 @@ from importlib import resources
 from io import StringIO
 from typing import TYPE_CHECKING
 
-from amplitude_assets.bootstrap.aws import Principal
+from amplitude_assets.bootstrap.aws_access import Principal
 from amplitude_assets.bootstrap.keys import fingerprint_of
 from amplitude_assets.bootstrap.steps import Outcome, SetupError, Step
 from amplitude_assets.warehouse.identifiers import identifier

@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 from dagster import AssetKey
 
-from amplitude_assets.bootstrap.aws import READER_ROLE
+from amplitude_assets.bootstrap.aws_access import READER_ROLE
 from amplitude_assets.cli import cli
 from amplitude_assets.config import load_settings
 from amplitude_assets.hours import HOUR, HourRange, parse_hour
