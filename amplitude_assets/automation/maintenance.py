@@ -9,6 +9,7 @@ from dagster_dbt import DbtCliResource
 from amplitude_assets.assets.dbt import dbt_targets
 from amplitude_assets.config import Settings
 from amplitude_assets.export.landing import Landing
+from amplitude_assets.export.tidying import sweep
 from amplitude_assets.hours import Clock
 from amplitude_assets.instance import WAREHOUSE_POOL
 from amplitude_assets.lake.store import Lake
@@ -28,7 +29,7 @@ def sweep_landing(
 ) -> None:
     """Remove zips and unpacked files that the lake has had for `LANDING_RETENTION_HOURS`."""
     keep_after = _keep_after(settings, clock())
-    landing.sweep(keep_after)
+    sweep(landing, keep_after)
     context.log.info(f"Cleared what was last touched before {keep_after:%Y-%m-%d %H:%M} UTC.")
 
 

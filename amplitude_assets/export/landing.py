@@ -10,14 +10,12 @@ of hours and digests, and every file is renamed into place, so two processes at 
 only ever replace a thing by its like.
 """
 
-import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
-from uuid import uuid4
 
 from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
@@ -25,15 +23,15 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from amplitude_assets.export.archive import ArchiveLimits, Member, hours_in
 from amplitude_assets.export.client import Delivery
 from amplitude_assets.export.errors import ExportError, LandingError
-from amplitude_assets.export.files import PART_SUFFIX, PartFile, disk_errors
+from amplitude_assets.export.files import PartFile, disk_errors
 from amplitude_assets.export.hour_files import HourFiles
 from amplitude_assets.export.members import HourJob
 from amplitude_assets.export.privacy import NOTHING_KEPT_BACK, Privacy
 from amplitude_assets.export.unpacking import unpack_all
 from amplitude_assets.hours import HourRange, format_hour
 
-_DELIVERY = "delivery.json"
-_FILES = "files.json"
+DELIVERY = "delivery.json"
+FILES = "files.json"
 _TRASH = ".trash-"
 _LEFTOVER_AGE = timedelta(days=1)
 
@@ -67,14 +65,13 @@ class Landing:
     def __init__(self, root: Path, project_id: int) -> None:
         """Use the landing area under `root`, `DATA_DIR/landing`; folders are made when needed."""
         self.project_id = project_id
-        self._folder = root / str(project_id)
-        self.zips = self._folder / "zips"
-        self._hours = self._folder / "hours"
+        self.zips = root / str(project_id) / "zips"
+        self.hours = root / str(project_id) / "hours"
         self._lock = root.with_name(f"{root.name}-{project_id}.lock")
 
     def hour_folder(self, hour: datetime) -> Path:
         """Return the folder of an hour's files."""
-        return self._hours / format_hour(hour)
+        return self.hours / format_hour(hour)
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -106,12 +103,12 @@ class Landing:
                 attempts=delivery.attempts,
                 attempt_id=attempt_id,
             )
-            self._write(hour, _DELIVERY, record.model_dump_json(indent=2).encode())
+            self._write(hour, DELIVERY, record.model_dump_json(indent=2).encode())
 
     def delivery_of(self, hour: datetime) -> DeliveryRecord:
         """Return what arrived for an hour. Raises LandingError when nothing did, or it is gone."""
         try:
-            text = (self.hour_folder(hour) / _DELIVERY).read_bytes()
+            text = (self.hour_folder(hour) / DELIVERY).read_bytes()
             delivery = DeliveryRecord.model_validate_json(text)
         except FileNotFoundError:
             raise self._missing(hour, "raw_export_zip", "it is not in the landing area") from None
@@ -157,13 +154,13 @@ class Landing:
 
     def write_hour(self, files: HourFiles) -> None:
         """Record an hour's files, which are in its folder already. Raises DiskError."""
-        self._write(files.hour, _FILES, _HOUR_FILES.dump_json(files, indent=2))
+        self._write(files.hour, FILES, _HOUR_FILES.dump_json(files, indent=2))
 
     def files_of(self, hour: datetime) -> HourFiles:
         """Return an hour's files. Raises LandingError when there are none, or some are gone."""
         folder = self.hour_folder(hour)
         try:
-            files = _HOUR_FILES.validate_json((folder / _FILES).read_bytes())
+            files = _HOUR_FILES.validate_json((folder / FILES).read_bytes())
         except FileNotFoundError:
             raise self._missing(hour, "hourly_json_files", "it is not unpacked") from None
         except (OSError, ValidationError) as error:
@@ -172,38 +169,6 @@ class Landing:
             if Path(file.name).name != file.name or _size(folder / file.name) != file.bytes:
                 raise self._missing(hour, "hourly_json_files", f"{file.name} is gone or cut")
         return files
-
-    def clear(self, hours: Iterable[datetime]) -> None:
-        """Remove all that is here for these hours, and zips that no other hour needs."""
-        zips = set()
-        for hour in hours:
-            record = _recorded_delivery(self.hour_folder(hour))
-            if record is not None and record.zip is not None:
-                zips.add(record.zip)
-            self._remove_folder(self.hour_folder(hour))
-        for name in zips - self._zips_in_use():
-            self._remove_file(self.zips / name)
-
-    def remove_all(self) -> None:
-        """Remove everything. It can be fetched again; what is on its way has to be."""
-        for folder in _entries(self._hours):
-            self._remove_folder(folder)
-        for path in _entries(self.zips):
-            self._remove_file(path)
-
-    def sweep(self, keep_after: datetime) -> None:
-        """Remove hours and zips last touched before `keep_after`, and what crashes left behind.
-
-        A zip that a remaining hour points to stays, whatever its age.
-        """
-        for folder in _entries(self._hours):
-            if _touched(folder) < keep_after:
-                self._remove_folder(folder)
-        in_use = self._zips_in_use()
-        for path in _entries(self.zips):
-            if path.suffix == ".zip" and path.name not in in_use and _modified(path) < keep_after:
-                self._remove_file(path)
-        self._remove_leftovers()
 
     def _jobs(
         self, hours: Iterable[datetime], limits: ArchiveLimits
@@ -257,43 +222,13 @@ class Landing:
             HourRange(hour, hour), f"{why}; materialise {asset} for {format_hour(hour)} first"
         )
 
-    def _zips_in_use(self) -> set[str]:
-        records = (_recorded_delivery(folder) for folder in _entries(self._hours))
-        return {record.zip for record in records if record and record.zip}
 
-    def _remove_folder(self, folder: Path) -> None:
-        """Remove an hour's folder in one step, as others see it."""
-        trash = folder.with_name(f"{_TRASH}{uuid4().hex}")
-        with disk_errors(self._folder), suppress(FileNotFoundError):
-            folder.rename(trash)
-            shutil.rmtree(trash)
-
-    def _remove_file(self, path: Path) -> None:
-        with disk_errors(self._folder):
-            path.unlink(missing_ok=True)
-
-    def _remove_leftovers(self) -> None:
-        """Remove temporary files and folders of processes that are long gone."""
-        long_ago = datetime.now(UTC) - _LEFTOVER_AGE
-        for folder in _entries(self._hours):
-            if folder.name.startswith(_TRASH):
-                shutil.rmtree(folder, ignore_errors=True)
-        for folder in (self.zips, *_entries(self._hours)):
-            for path in _entries(folder):
-                if path.suffix == PART_SUFFIX and _modified(path) < long_ago:
-                    self._remove_file(path)
-
-
-def _recorded_delivery(folder: Path) -> DeliveryRecord | None:
+def recorded_delivery(folder: Path) -> DeliveryRecord | None:
     """Return the delivery that an hour's folder records, if it can be read."""
     try:
-        return DeliveryRecord.model_validate_json((folder / _DELIVERY).read_bytes())
+        return DeliveryRecord.model_validate_json((folder / DELIVERY).read_bytes())
     except (OSError, ValidationError):
         return None
-
-
-def _entries(folder: Path) -> list[Path]:
-    return list(folder.iterdir()) if folder.is_dir() else []
 
 
 def _size(path: Path) -> int | None:
@@ -301,17 +236,3 @@ def _size(path: Path) -> int | None:
         return path.stat().st_size
     except OSError:
         return None
-
-
-def _modified(path: Path) -> datetime:
-    """Return when a path was last written; one that is gone counts as just written."""
-    try:
-        return datetime.fromtimestamp(path.stat().st_mtime, UTC)
-    except FileNotFoundError:
-        return datetime.now(UTC)
-
-
-def _touched(folder: Path) -> datetime:
-    """Return when an hour's folder, or one of its records, was last written."""
-    paths = [folder, folder / _DELIVERY, folder / _FILES]
-    return max((_modified(path) for path in paths if path.exists()), default=datetime.now(UTC))

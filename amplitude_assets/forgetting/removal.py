@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from amplitude_assets.export.landing import Landing
+from amplitude_assets.export.tidying import clear, remove_all
 from amplitude_assets.forgetting.lake import (
     LakeContents,
     count_lines,
@@ -69,13 +70,13 @@ def remove(places: Places, person: Person, contents: LakeContents, tell: Tell) -
     `tell` is told the hours and lines that are done, as they are. Raises DiskError, LakeError and
     WarehouseError; doing it again goes on from there.
     """
-    places.landing.remove_all()
+    remove_all(places.landing)
     gone = 0
     for hour in sorted(person.hours & contents.manifests.keys()):
         # In the landing area: what a kill leaves there, the next time clears.
         folder = places.landing.hour_folder(hour)
         went = rewrite_hour(places.lake, contents.manifests[hour], person, folder)
-        places.landing.clear([hour])
+        clear(places.landing, [hour])
         gone += went
         tell(1, went)
     rewrite_merges(places.lake, person)

@@ -1,6 +1,7 @@
 """Zips as the Export API sends them, made by hand, and what came out of them."""
 
 import gzip
+import hashlib
 import json
 import resource
 import zipfile
@@ -13,7 +14,10 @@ from pathlib import Path
 from hypothesis import strategies as st
 
 from amplitude_assets.export.archive import ArchiveLimits, hours_in
+from amplitude_assets.export.client import Delivery
+from amplitude_assets.export.errors import ExportError
 from amplitude_assets.export.hour_files import HourFiles
+from amplitude_assets.export.landing import Landing
 from amplitude_assets.export.members import HourJob, unpack_hour
 from amplitude_assets.hours import HourRange
 
@@ -87,6 +91,27 @@ def unpacked(
     path = write_zip(tmp_path / "one.zip", [(name_of(n), data) for n, data in enumerate(members)])
     folder = tmp_path / "hour"
     return unpack_hour(job_of(path, folder, limits)), folder
+
+
+def deliver(
+    landing: Landing, asked: HourRange, *members: tuple[str, bytes], attempt: str = "run-1"
+) -> Delivery:
+    """Land a zip of these members, or without any the news that there is no data."""
+    if not members:
+        delivery = Delivery(asked, None, 0, None, FETCHED_AT, 1)
+    else:
+        path = write_zip(landing.zips / "new.zip", members)
+        data = path.read_bytes()
+        sha256 = hashlib.sha256(data).hexdigest()
+        path = path.rename(landing.zips / f"{sha256[:12]}.zip")
+        delivery = Delivery(asked, path, len(data), sha256, FETCHED_AT, 2)
+    landing.record(delivery, attempt)
+    return delivery
+
+
+def unpack_landed(landing: Landing, asked: HourRange) -> dict[datetime, HourFiles | ExportError]:
+    """Unpack hours of the landing area: each with its files or its error."""
+    return dict(landing.unpack(asked, workers=2))
 
 
 def kept_lines(folder: Path, files: HourFiles) -> list[bytes]:

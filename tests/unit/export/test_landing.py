@@ -1,9 +1,7 @@
 """The landing area: what is recorded comes back, and what is no longer there says what makes it."""
 
-import hashlib
 import os
 import threading
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,55 +11,27 @@ from amplitude_assets.export.errors import ArchiveError, DiskError, ExportError,
 from amplitude_assets.export.hour_files import HourFiles
 from amplitude_assets.export.landing import Landing
 from amplitude_assets.hours import HOUR as AN_HOUR
-from amplitude_assets.hours import HourRange
 
 from .building import (
     FETCHED_AT,
     HOUR,
     PROJECT,
+    deliver,
     hours,
     kept_lines,
     name_of,
     one,
     packed,
     room_for,
-    write_zip,
+    unpack_landed,
 )
 
 EVENT = b'{"uuid":"a"}'
-LONG_AGO = datetime.now(UTC) - timedelta(days=10)
-YESTERDAY = datetime.now(UTC) - timedelta(hours=20)
 
 
 @pytest.fixture
 def landing(tmp_path: Path) -> Landing:
     return Landing(tmp_path / "landing", PROJECT)
-
-
-def deliver(
-    landing: Landing, asked: HourRange, *members: tuple[str, bytes], attempt: str = "run-1"
-) -> Delivery:
-    """Land a zip of these members, or without any the news that there is no data."""
-    if not members:
-        delivery = Delivery(asked, None, 0, None, FETCHED_AT, 1)
-    else:
-        path = write_zip(landing.zips / "new.zip", members)
-        data = path.read_bytes()
-        sha256 = hashlib.sha256(data).hexdigest()
-        path = path.rename(landing.zips / f"{sha256[:12]}.zip")
-        delivery = Delivery(asked, path, len(data), sha256, FETCHED_AT, 2)
-    landing.record(delivery, attempt)
-    return delivery
-
-
-def unpack(landing: Landing, asked: HourRange) -> dict[datetime, HourFiles | ExportError]:
-    return dict(landing.unpack(asked, workers=2))
-
-
-def grow_old(path: Path, moment: datetime = LONG_AGO) -> None:
-    """Have a file or a folder and all that is in it be last written at a moment."""
-    for each in [*path.rglob("*"), path]:
-        os.utime(each, (moment.timestamp(), moment.timestamp()))
 
 
 def test_a_delivery_is_recorded_for_each_of_its_hours(landing: Landing) -> None:
@@ -82,7 +52,7 @@ def test_what_arrived_is_unpacked_and_recorded(landing: Landing) -> None:
         landing, hours(3), (name_of(0), packed(EVENT, b"oops")), (name_of(0, later), packed(EVENT))
     )
     deliver(landing, one(HOUR + 3 * AN_HOUR))
-    results = unpack(landing, hours(4))
+    results = unpack_landed(landing, hours(4))
     assert {hour: landing.files_of(hour) for hour in hours(4)} == results
     assert [landing.files_of(hour).status for hour in hours(4)] == [
         "loaded",
@@ -96,16 +66,16 @@ def test_what_arrived_is_unpacked_and_recorded(landing: Landing) -> None:
 
 def test_unpacking_twice_gives_the_same(landing: Landing) -> None:
     deliver(landing, hours(2), (name_of(0), packed(EVENT)), (name_of(1), packed(b"oops", EVENT)))
-    first = unpack(landing, hours(2))
+    first = unpack_landed(landing, hours(2))
     before = {path: path.read_bytes() for path in landing.hour_folder(HOUR).iterdir()}
-    assert unpack(landing, hours(2)) == first
+    assert unpack_landed(landing, hours(2)) == first
     assert {path: path.read_bytes() for path in landing.hour_folder(HOUR).iterdir()} == before
 
 
 def test_a_damaged_member_fails_its_hour_alone(landing: Landing) -> None:
     later = HOUR + AN_HOUR
     deliver(landing, hours(2), (name_of(0), packed(EVENT)[:-3]), (name_of(0, later), packed(EVENT)))
-    results = unpack(landing, hours(2))
+    results = unpack_landed(landing, hours(2))
     assert isinstance(results[HOUR], ArchiveError)
     assert isinstance(results[later], HourFiles)
     with pytest.raises(LandingError, match="materialise hourly_json_files for 2026-09-01T05"):
@@ -114,7 +84,7 @@ def test_a_damaged_member_fails_its_hour_alone(landing: Landing) -> None:
 
 def test_a_zip_of_other_hours_fails_all_of_its_hours(landing: Landing) -> None:
     deliver(landing, hours(2), (name_of(0), packed(EVENT)), ("../../etc/passwd", packed(EVENT)))
-    results = unpack(landing, hours(2))
+    results = unpack_landed(landing, hours(2))
     assert [type(result) for result in results.values()] == [ArchiveError, ArchiveError]
     assert {error.hours for error in results.values() if isinstance(error, ExportError)} == {
         one(HOUR),
@@ -126,7 +96,7 @@ def test_an_hour_that_did_not_arrive_says_what_brings_it(landing: Landing) -> No
     expected = "materialise raw_export_zip for 2026-09-01T05 first"
     with pytest.raises(LandingError, match=expected):
         landing.delivery_of(HOUR)
-    result = unpack(landing, one(HOUR))[HOUR]
+    result = unpack_landed(landing, one(HOUR))[HOUR]
     assert isinstance(result, LandingError)
     assert expected in str(result)
 
@@ -144,7 +114,7 @@ def test_a_zip_that_is_no_longer_whole_is_told(landing: Landing, spoil: object) 
     delivery = deliver(landing, one(HOUR), (name_of(0), packed(EVENT)))
     assert callable(spoil)
     spoil(delivery.path)
-    result = unpack(landing, one(HOUR))[HOUR]
+    result = unpack_landed(landing, one(HOUR))[HOUR]
     assert isinstance(result, LandingError)
     assert "materialise raw_export_zip for 2026-09-01T05 first" in str(result)
 
@@ -158,7 +128,7 @@ def test_a_record_that_cannot_be_read_is_told(
     landing: Landing, name: str, asset: str, text: bytes
 ) -> None:
     deliver(landing, one(HOUR), (name_of(0), packed(EVENT)))
-    unpack(landing, one(HOUR))
+    unpack_landed(landing, one(HOUR))
     (landing.hour_folder(HOUR) / name).write_bytes(text)
     with pytest.raises(LandingError, match=f"cannot be read; materialise {asset}"):
         (landing.delivery_of if asset == "raw_export_zip" else landing.files_of)(HOUR)
@@ -167,7 +137,7 @@ def test_a_record_that_cannot_be_read_is_told(
 @pytest.mark.parametrize("which", ["files", "rejected_file"])
 def test_an_hours_file_that_is_cut_is_told(landing: Landing, which: str) -> None:
     deliver(landing, one(HOUR), (name_of(0), packed(EVENT, b"oops")))
-    unpack(landing, one(HOUR))
+    unpack_landed(landing, one(HOUR))
     files = landing.files_of(HOUR)
     file = files.files[0] if which == "files" else files.rejected_file
     assert file is not None
@@ -192,78 +162,6 @@ def test_projects_are_apart(landing: Landing, tmp_path: Path) -> None:
     deliver(landing, one(HOUR))
     with pytest.raises(LandingError):
         Landing(tmp_path / "landing", PROJECT + 1).delivery_of(HOUR)
-
-
-def test_clearing_keeps_a_zip_that_another_hour_needs(landing: Landing) -> None:
-    deliver(landing, hours(2), (name_of(0), packed(EVENT)))
-    unpack(landing, hours(2))
-    landing.clear([HOUR])
-    assert not landing.hour_folder(HOUR).exists()
-    assert len(list(landing.zips.iterdir())) == 1
-    assert landing.delivery_of(HOUR + AN_HOUR).zip is not None
-    landing.clear([HOUR + AN_HOUR, HOUR + 5 * AN_HOUR])
-    assert not list(landing.zips.iterdir())
-    with pytest.raises(LandingError):
-        landing.delivery_of(HOUR + AN_HOUR)
-
-
-def test_a_new_delivery_leaves_the_old_zip_to_the_sweep(landing: Landing) -> None:
-    old = deliver(landing, one(HOUR), (name_of(0), packed(EVENT)))
-    new = deliver(landing, one(HOUR), (name_of(1), packed(EVENT)))
-    assert old.path is not None
-    assert new.path is not None
-    landing.sweep(YESTERDAY)
-    assert old.path.exists()
-    grow_old(landing.zips)
-    landing.sweep(YESTERDAY)
-    assert not old.path.exists()
-    assert new.path.exists()
-
-
-def test_a_sweep_removes_hours_and_zips_that_are_old(landing: Landing) -> None:
-    deliver(landing, hours(2), (name_of(0), packed(EVENT)))
-    unpack(landing, hours(2))
-    grow_old(landing.zips)
-    grow_old(landing.hour_folder(HOUR))
-    landing.sweep(YESTERDAY)
-    assert not landing.hour_folder(HOUR).exists()
-    assert landing.files_of(HOUR + AN_HOUR).status == "empty"
-    assert landing.delivery_of(HOUR + AN_HOUR).zip is not None
-    grow_old(landing.hour_folder(HOUR + AN_HOUR))
-    landing.sweep(YESTERDAY)
-    assert not list(landing.zips.iterdir())
-    assert not list(landing.hour_folder(HOUR).parent.iterdir())
-
-
-def test_an_old_hour_that_was_unpacked_again_stays(landing: Landing) -> None:
-    deliver(landing, one(HOUR), (name_of(0), packed(EVENT)))
-    grow_old(landing.zips)
-    grow_old(landing.hour_folder(HOUR))
-    unpack(landing, one(HOUR))
-    landing.sweep(YESTERDAY)
-    assert landing.files_of(HOUR).lines == 1
-    assert landing.delivery_of(HOUR).zip is not None
-
-
-def test_a_sweep_removes_what_crashes_left(landing: Landing) -> None:
-    deliver(landing, one(HOUR), (name_of(0), packed(EVENT)))
-    folder = landing.hour_folder(HOUR)
-    for place in (landing.zips, folder):
-        (place / ".old.part").write_bytes(b"half")
-        (place / ".new.part").write_bytes(b"half")
-        grow_old(place / ".old.part")
-    (folder.parent / ".trash-1").mkdir()
-    (folder.parent / ".trash-1" / "file").write_bytes(b"")
-    landing.sweep(YESTERDAY)
-    assert not list(folder.parent.glob(".trash*"))
-    for place in (landing.zips, folder):
-        assert sorted(path.name for path in place.glob(".*.part")) == [".new.part"]
-    assert landing.delivery_of(HOUR).zip is not None
-
-
-def test_a_sweep_of_nothing_is_no_error(landing: Landing) -> None:
-    landing.sweep(datetime.now(UTC))
-    landing.clear([HOUR])
 
 
 def test_two_at_the_same_hours_do_not_break_each_other(landing: Landing) -> None:
@@ -295,10 +193,10 @@ def test_two_at_the_same_hours_do_not_break_each_other(landing: Landing) -> None
 def test_a_full_disk_stops_with_the_folder_and_the_setting(landing: Landing) -> None:
     noise = b'{"a":"' + os.urandom(200_000).hex().encode() + b'"}'
     deliver(landing, one(HOUR), (name_of(0), packed(EVENT)), attempt="run-1")
-    before = unpack(landing, one(HOUR))
+    before = unpack_landed(landing, one(HOUR))
     deliver(landing, one(HOUR), (name_of(0), packed(noise)), attempt="run-2")
     with room_for(50_000), pytest.raises(DiskError, match="set DATA_DIR") as stopped:
-        unpack(landing, one(HOUR))
+        unpack_landed(landing, one(HOUR))
     assert str(landing.hour_folder(HOUR)) in str(stopped.value)
     assert landing.files_of(HOUR) == before[HOUR]
     assert not list(landing.zips.parent.rglob("*.part"))
