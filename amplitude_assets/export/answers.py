@@ -4,6 +4,7 @@ The statuses stand at https://amplitude.com/docs/apis/analytics/export, but for 
 which all of Amplitude's APIs share.
 """
 
+import base64
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
@@ -22,6 +23,7 @@ from amplitude_assets.export.errors import (
 from amplitude_assets.hours import HourRange
 
 _QUOTED_CHARACTERS = 200
+_QUOTED_BYTES = 800
 _NO_DATA = "Raw data files were not found"
 _S3_EXPORT = (
     "Amplitude's S3 export has no such limit: set it up for this hour in Amplitude, "
@@ -83,6 +85,24 @@ def judge(hours: HourRange, response: requests.Response, said: str, now: datetim
     raise ExportError(
         hours, f"the server gave an answer that means nothing here ({status}{quoted})"
     )
+
+
+def beginning(response: requests.Response, keys: tuple[str, str]) -> str:
+    """Return the start of what the server said, on one line and without our keys."""
+    start = response.raw.read(_QUOTED_BYTES, decode_content=True)
+    return " ".join(readable(start, keys).split())
+
+
+def readable(body: bytes, keys: tuple[str, str]) -> str:
+    """Return the start of a body without our keys, also without one that its end cuts off."""
+    start = body[:_QUOTED_BYTES]
+    text = start.decode(errors="replace")
+    for secret in (*keys, base64.b64encode(":".join(keys).encode()).decode()):
+        text = text.replace(secret, "***") if secret else text
+        if len(start) == _QUOTED_BYTES:
+            cut = (n for n in range(len(secret) - 1, 0, -1) if text.endswith(secret[:n]))
+            text = text[: len(text) - next(cut, 0)]
+    return text
 
 
 def connection_error(hours: HourRange, origin: str, error: Exception) -> UnavailableError:

@@ -3,9 +3,7 @@
 What is asked and answered stands at https://amplitude.com/docs/apis/analytics/export.
 """
 
-import base64
 import threading
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,17 +14,19 @@ import urllib3.exceptions
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 from tenacity.wait import wait_random_exponential
 
-from amplitude_assets.export.answers import RetryableError, connection_error, judge
-from amplitude_assets.export.archive import hours_in
-from amplitude_assets.export.errors import ArchiveError, ExportError, UnavailableError
+from amplitude_assets.export.answers import (
+    RetryableError,
+    beginning,
+    connection_error,
+    judge,
+    readable,
+)
+from amplitude_assets.export.errors import ExportError, UnavailableError
 from amplitude_assets.export.fetching import Fetching
 from amplitude_assets.export.files import PartFile
+from amplitude_assets.export.receiving import Receiver, Timeouts
 from amplitude_assets.export.stopping import Stop
 from amplitude_assets.hours import Clock, HourRange, api_parameter, format_hour, utc_now
-
-_CHUNK_BYTES = 1024 * 1024
-_QUOTED_BYTES = 800
-_ZIP_MAGIC = b"PK"
 
 
 @dataclass(frozen=True)
@@ -41,19 +41,6 @@ class RetryLimits:
     base_seconds: float = 0.5
     cap_seconds: float = 30.0
     retry_after_cap_seconds: float = 300.0
-
-
-@dataclass(frozen=True)
-class Timeouts:
-    """How long to wait for the server, in seconds.
-
-    `read` bounds each silence, and the time a body may go on with less than
-    `least_bytes_per_second`: a slow drip is given up as a silent server is.
-    """
-
-    connect: float = 10.0
-    read: float = 600.0
-    least_bytes_per_second: int = 1024
 
 
 @dataclass(frozen=True)
@@ -100,6 +87,9 @@ class ExportClient:
         self._max_concurrent = max_concurrent
         self._retry = retry or RetryLimits()
         self._timeout = timeout or Timeouts()
+        self._receiver = Receiver(
+            project_id, self._timeout, lambda start: readable(start, self._auth)
+        )
         self._clock = clock
         self._pause = pause
         self._under_way = threading.BoundedSemaphore(max_concurrent)
@@ -206,7 +196,7 @@ class ExportClient:
         )
 
     def _judge(self, hours: HourRange, response: requests.Response) -> None:
-        said = "" if response.status_code == 200 else self._quote(response)
+        said = "" if response.status_code == 200 else beginning(response, self._auth)
         judge(hours, response, said, self._clock())
 
     def _take(
@@ -220,82 +210,8 @@ class ExportClient:
     ) -> Delivery:
         """Bring a body to disk, and give it its name once it is known to be whole."""
         with PartFile(folder) as part:
-            self._download(hours, response, part, stop)
-            part.flush()
-            self._check_zip(hours, part.path)
+            self._receiver.receive(hours, response, part, stop)
             sha256 = part.sha256
             name = f"{format_hour(hours.first)}--{format_hour(hours.last)}--{sha256[:12]}.zip"
             path = part.publish(name, durable=True)
             return Delivery(hours, path, part.bytes, sha256, sent_at, attempt)
-
-    def _download(
-        self,
-        hours: HourRange,
-        response: requests.Response,
-        part: PartFile,
-        stop: Stop,
-    ) -> None:
-        """Bring a body to the part file. Raises RetryableError when it is no zip, or too slow.
-
-        A body that is shorter than the server said is urllib3's to tell.
-        """
-        pace = _Pace(self._timeout)
-        while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
-            if part.bytes == 0 and not chunk.startswith(_ZIP_MAGIC[: len(chunk)]):
-                raise self._no_zip(hours, chunk)
-            part.write(chunk)
-            if stop.is_set():
-                raise UnavailableError(hours, "was not received, because the run is stopping")
-            if pace.is_too_slow(part.bytes):
-                raise RetryableError(UnavailableError(hours, f"the body came {pace}"))
-
-    def _no_zip(self, hours: HourRange, chunk: bytes) -> RetryableError:
-        begins = self._readable(chunk[:_QUOTED_BYTES])[:80]
-        return RetryableError(
-            UnavailableError(hours, f"the body is no zip; it begins with {begins!r}")
-        )
-
-    def _check_zip(self, hours: HourRange, path: Path) -> None:
-        try:
-            members = hours_in(path, self._project_id, hours)
-        except ArchiveError as error:
-            raise RetryableError(error) from error
-        if not any(members.values()):
-            raise RetryableError(ArchiveError(hours, "the zip that arrived is empty"))
-
-    def _quote(self, response: requests.Response) -> str:
-        """Return the start of what the server said, on one line and without our keys."""
-        start = response.raw.read(_QUOTED_BYTES, decode_content=True)
-        return " ".join(self._readable(start).split())
-
-    def _readable(self, start: bytes) -> str:
-        """Return the start of a body without our keys, also without one that its end cuts off."""
-        text = start.decode(errors="replace")
-        for secret in (*self._auth, base64.b64encode(":".join(self._auth).encode()).decode()):
-            text = text.replace(secret, "***") if secret else text
-            if len(start) == _QUOTED_BYTES:
-                cut = (n for n in range(len(secret) - 1, 0, -1) if text.endswith(secret[:n]))
-                text = text[: len(text) - next(cut, 0)]
-        return text
-
-
-class _Pace:
-    """Watches that a body comes at the least speed, over each stretch of the read timeout."""
-
-    def __init__(self, timeout: Timeouts) -> None:
-        self._timeout = timeout
-        self._began = time.monotonic()
-        self._bytes = 0
-
-    def __str__(self) -> str:
-        least = self._timeout.least_bytes_per_second
-        return f"at less than {least} bytes a second for {self._timeout.read:g} s"
-
-    def is_too_slow(self, received: int) -> bool:
-        now = time.monotonic()
-        if now - self._began < self._timeout.read:
-            return False
-        least = self._timeout.least_bytes_per_second * (now - self._began)
-        is_slow = received - self._bytes < least
-        self._began, self._bytes = now, received
-        return is_slow

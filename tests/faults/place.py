@@ -18,7 +18,8 @@ from amplitude_assets.automation.runs import STAGES
 from amplitude_assets.config import Settings
 from amplitude_assets.definitions import build_definitions
 from amplitude_assets.emulator import API_KEY, PROJECT_ID, SECRET_KEY
-from amplitude_assets.export.client import ExportClient, Timeouts
+from amplitude_assets.export.client import ExportClient
+from amplitude_assets.export.receiving import Timeouts
 from amplitude_assets.hours import HourRange, parse_hour
 from amplitude_assets.instance import open_instance
 from amplitude_assets.lake.store import Lake

@@ -9,7 +9,7 @@ import pytest
 
 from amplitude_assets.emulator import Emulator, Fault, World, WorldSettings, serve
 from amplitude_assets.emulator.faults import FaultKind
-from amplitude_assets.export.client import Timeouts
+from amplitude_assets.export.receiving import Timeouts
 from amplitude_assets.hours import HourRange
 from tests.faults.cases import CASES, Case, Then
 from tests.faults.place import BAD, FIRST, HOURS, LAST, Place, Rows, Tables

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from amplitude_assets.export.client import Delivery, ExportClient, RetryLimits, Timeouts
+from amplitude_assets.export.client import Delivery, ExportClient, RetryLimits
 from amplitude_assets.export.errors import (
     ArchiveError,
     CredentialsError,
@@ -28,6 +28,7 @@ from amplitude_assets.export.errors import (
     UnavailableError,
     UnreachableError,
 )
+from amplitude_assets.export.receiving import Timeouts
 from amplitude_assets.hours import HourRange
 
 from .building import HOUR, PROJECT, hours, name_of, one, packed, room_for

@@ -23,7 +23,7 @@ from amplitude_assets.emulator import (
 )
 from amplitude_assets.emulator.faults import Fault, FaultKind
 from amplitude_assets.export.archive import ArchiveLimits
-from amplitude_assets.export.client import ExportClient, RetryLimits, Timeouts
+from amplitude_assets.export.client import ExportClient, RetryLimits
 from amplitude_assets.export.errors import (
     ArchiveError,
     CredentialsError,
@@ -34,6 +34,7 @@ from amplitude_assets.export.errors import (
 )
 from amplitude_assets.export.hour_files import HourFiles, read_rejected
 from amplitude_assets.export.landing import Landing
+from amplitude_assets.export.receiving import Timeouts
 from amplitude_assets.hours import HourRange
 
 from .building import hours, kept_lines, one
