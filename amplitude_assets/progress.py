@@ -5,10 +5,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
+_ENOUGH = 0.1  # of the parts; from less no time left is told
+
 
 @dataclass(frozen=True)
 class Progress:
-    """How far one step of a run is: `done` of `total` parts, which held `amount` of `units`."""
+    """How far one step of a run is: `done` of `total` parts, which held `amount` of `units`.
+
+    The pace counts `since` so many parts were done, after so many seconds.
+    """
 
     step: str
     done: int
@@ -17,13 +22,15 @@ class Progress:
     amount: int
     units: str
     seconds: float
+    since: tuple[int, float] = (0, 0.0)
 
     @property
     def seconds_left(self) -> float | None:
-        """Return an estimate from the pace so far, or None before there is any."""
-        if not 0 < self.done < self.total:
+        """Return an estimate from the pace, or None before enough is known."""
+        done, seconds = self.done - self.since[0], self.seconds - self.since[1]
+        if not done or not self.total * _ENOUGH <= self.done < self.total:
             return None
-        return self.seconds / self.done * (self.total - self.done)
+        return seconds / done * (self.total - self.done)
 
     def __str__(self) -> str:
         """Write it as one line for people."""
@@ -67,15 +74,18 @@ class StepProgress:
         parts: str = "hours",
         units: str = "",
         every_seconds: float = 2.0,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Begin to count `total` parts, which hold some amount of `units`."""
+        """Begin to count `total` parts, which hold some amount of `units`; `clock` has seconds."""
         self._sink = sink
         self._step = step
         self._total = total
         self._parts = parts
         self._units = units
         self._every_seconds = every_seconds
-        self._began = self._told = time.monotonic()
+        self._clock = clock
+        self._began = self._told = clock()
+        self._past = [(0, 0.0)]
         self._done = 0
         self._amount = 0
         if total:
@@ -84,14 +94,23 @@ class StepProgress:
     def add(self, done: int, amount: int = 0) -> None:
         """Count parts that are done, and what they held."""
         self._done += done
+        self._past.append((self._done, self._clock() - self._began))
         self._amount += amount
-        now = time.monotonic()
-        if self._done < self._total and now - self._told < self._every_seconds:
-            return
-        self._tell()
+        self._tell_if_due()
+
+    def reach(self, amount: int) -> None:
+        """Set what is there by now, also of parts that are not done."""
+        if amount != self._amount:
+            self._amount = amount
+            self._tell_if_due()
+
+    def _tell_if_due(self) -> None:
+        is_due = self._clock() - self._told >= self._every_seconds
+        if is_due or self._done >= self._total:
+            self._tell()
 
     def _tell(self) -> None:
-        self._told = time.monotonic()
+        self._told = self._clock()
         self._sink(
             Progress(
                 self._step,
@@ -101,5 +120,13 @@ class StepProgress:
                 self._amount,
                 self._units,
                 self._told - self._began,
+                self._half_way(),
             )
         )
+
+    def _half_way(self) -> tuple[int, float]:
+        """Return when about half of what is done was done.
+
+        The pace from then on has no part in how long a step took to start.
+        """
+        return max(past for past in self._past if past[0] <= self._done / 2)

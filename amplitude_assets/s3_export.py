@@ -19,6 +19,7 @@ from amplitude_assets.export.client import Delivery
 from amplitude_assets.export.errors import ExportError, UnavailableError
 from amplitude_assets.export.files import PartFile
 from amplitude_assets.export.privacy import Forgotten
+from amplitude_assets.export.receiving import Arrivals
 from amplitude_assets.gzip_stream import GzipWriter, gunzip
 from amplitude_assets.hours import HOUR, HourRange, format_hour
 from amplitude_assets.json_lines import fault_of, split_lines, whole_lines
@@ -61,17 +62,26 @@ class S3Export:
         folder: Path,
         *,
         on_delivery: Callable[[Delivery], None],
+        on_received: Callable[[int], None] = lambda _: None,
     ) -> list[ExportError]:
         """Bring each hour's files to `folder` as one zip, and return the hours that failed.
 
         An hour without files counts as empty when there are files before and after it: then the
-        export was at work. Otherwise nothing tells, and it fails. Raises DiskError.
+        export was at work. Otherwise nothing tells, and it fails. `on_received` is told the bytes
+        that are here, as they come. Raises DiskError.
         """
+        arrivals = Arrivals()
+
+        def tell() -> None:
+            on_received(arrivals.bytes)
+
         errors: list[ExportError] = []
         for hour in (hour for hours in ranges for hour in hours):
             alone = HourRange(hour, hour)
             try:
-                on_delivery(self._fetch(alone, folder))
+                delivery = self._fetch(alone, folder, arrivals, tell)
+                tell()
+                on_delivery(delivery)
             except LakeError as error:
                 errors.append(UnavailableError(alone, str(error)))
             except ExportError as error:
@@ -105,26 +115,29 @@ class S3Export:
                 files[day + int(name["hour"]) * HOUR].append(key)
         return dict(files)
 
-    def _fetch(self, hours: HourRange, folder: Path) -> Delivery:
+    def _fetch(
+        self, hours: HourRange, folder: Path, arrivals: Arrivals, tell: Callable[[], None]
+    ) -> Delivery:
         asked_at = datetime.now(UTC)
         keys = sorted(self._files.get(hours.first, []), key=_base)
         if not keys:
             self._check_covered(hours)
             return Delivery(hours, None, 0, None, asked_at, attempts=1)
-        with PartFile(folder) as part:
+        with PartFile(folder) as part, arrivals.counting(part):
             # It is written through, and never closed by the zip.
             with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:  # type: ignore[call-overload]
                 for key in keys:
-                    self._add(archive, key)
+                    self._add(archive, key, tell)
             sha256, size = part.sha256, part.bytes
             path = part.publish(f"{format_hour(hours.first)}--s3--{sha256[:12]}.zip", durable=True)
         return Delivery(hours, path, size, sha256, asked_at, attempts=1)
 
-    def _add(self, archive: zipfile.ZipFile, key: str) -> None:
+    def _add(self, archive: zipfile.ZipFile, key: str, tell: Callable[[], None]) -> None:
         member = zipfile.ZipInfo(f"{self._project_id}/{_base(key)}", _MEMBER_TIME)
         with archive.open(member, "w", force_zip64=True) as target:
             for data in self._store.get_object(key):
                 target.write(data)
+                tell()
 
     def _check_covered(self, hours: HourRange) -> None:
         covered = self._files and min(self._files) < hours.first < max(self._files)

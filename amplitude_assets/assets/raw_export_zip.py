@@ -66,13 +66,14 @@ def raw_export_zip_asset(rules: HourlyRules, settings: Settings) -> AssetsDefini
 
         def record(delivery: Delivery) -> None:
             landing.record(delivery, attempt)
-            told.add(len(delivery.hours), delivery.bytes)
+            told.add(len(delivery.hours))
 
         with landing.alone():
             errors = export_client.fetch_all(
                 contiguous_ranges(wanted, longest=settings.amplitude_request_hours),
                 landing.zips,
                 on_delivery=record,
+                on_received=told.reach,
             )
         for error in errors:
             outcome.fail(

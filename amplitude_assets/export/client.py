@@ -24,7 +24,7 @@ from amplitude_assets.export.answers import (
 from amplitude_assets.export.errors import ExportError, UnavailableError
 from amplitude_assets.export.fetching import Fetching
 from amplitude_assets.export.files import PartFile
-from amplitude_assets.export.receiving import Receiver, Timeouts
+from amplitude_assets.export.receiving import Arrivals, Receiver, Timeouts
 from amplitude_assets.export.stopping import Stop
 from amplitude_assets.hours import Clock, HourRange, api_parameter, format_hour, utc_now
 
@@ -117,7 +117,7 @@ class ExportClient:
 
         Raises ExportError of the kind that says what failed, and DiskError.
         """
-        return self._fetch(hours, folder, self._retry.attempts, Stop())
+        return self._fetch(hours, folder, self._retry.attempts, Stop(), Arrivals())
 
     def fetch_all(
         self,
@@ -125,23 +125,32 @@ class ExportClient:
         folder: Path,
         *,
         on_delivery: Callable[[Delivery], None],
+        on_received: Callable[[int], None] = lambda _: None,
     ) -> list[ExportError]:
         """Ask for all ranges, a few at a time, halving those that are too large or keep failing.
 
-        `on_delivery` is called in the caller's thread, as each delivery arrives. The errors that
-        come back name exactly the hours that were not delivered. Raises DiskError, and whatever
-        `on_delivery` raises; deliveries so far stay.
+        `on_delivery` is called in the caller's thread, as each delivery arrives, and `on_received`
+        before that and every second, with the bytes that are here by then. The errors that come
+        back name exactly the hours that were not delivered. Raises DiskError, and whatever the two
+        raise; deliveries so far stay.
         """
+        arrivals = Arrivals()
 
         def ask(hours: HourRange, attempts: int, stop: Stop) -> Delivery:
-            return self._fetch(hours, folder, attempts, stop)
+            return self._fetch(hours, folder, attempts, stop, arrivals)
 
         fetching = Fetching(
-            ask, on_delivery, workers=self._max_concurrent, attempts=self._retry.attempts
+            ask,
+            on_delivery,
+            lambda: on_received(arrivals.bytes),
+            workers=self._max_concurrent,
+            attempts=self._retry.attempts,
         )
         return fetching.run(ranges)
 
-    def _fetch(self, hours: HourRange, folder: Path, attempts: int, stop: Stop) -> Delivery:
+    def _fetch(
+        self, hours: HourRange, folder: Path, attempts: int, stop: Stop, arrivals: Arrivals
+    ) -> Delivery:
         def sleep(seconds: float) -> None:
             self._pause(stop, seconds)
 
@@ -156,7 +165,7 @@ class ExportClient:
             for attempt in retrying:
                 with attempt:
                     number = attempt.retry_state.attempt_number
-                    return self._ask(hours, folder, number, stop)
+                    return self._ask(hours, folder, number, stop, arrivals)
         except RetryableError as failure:
             raise failure.error from failure.__cause__
         raise AssertionError("tenacity either returns or raises")
@@ -168,7 +177,9 @@ class ExportClient:
         asked = failure.retry_after if isinstance(failure, RetryableError) else 0.0
         return min(asked, limits.retry_after_cap_seconds) + backoff(state)
 
-    def _ask(self, hours: HourRange, folder: Path, attempt: int, stop: Stop) -> Delivery:
+    def _ask(
+        self, hours: HourRange, folder: Path, attempt: int, stop: Stop, arrivals: Arrivals
+    ) -> Delivery:
         """Send one request and take its answer. Raises RetryableError when another may help."""
         with self._under_way:
             if stop.is_set():
@@ -179,7 +190,10 @@ class ExportClient:
                     self._judge(hours, response)
                     if response.status_code == 404:
                         return Delivery(hours, None, 0, None, sent_at, attempt)
-                    return self._take(hours, response, folder, sent_at, attempt, stop)
+                    with PartFile(folder) as part, arrivals.counting(part):
+                        self._receiver.receive(hours, response, part, stop)
+                        path, sha256 = _published(part, hours), part.sha256
+                        return Delivery(hours, path, part.bytes, sha256, sent_at, attempt)
             except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
                 raise RetryableError(connection_error(hours, self._origin, error)) from error
 
@@ -199,19 +213,8 @@ class ExportClient:
         said = "" if response.status_code == 200 else beginning(response, self._auth)
         judge(hours, response, said, self._clock())
 
-    def _take(
-        self,
-        hours: HourRange,
-        response: requests.Response,
-        folder: Path,
-        sent_at: datetime,
-        attempt: int,
-        stop: Stop,
-    ) -> Delivery:
-        """Bring a body to disk, and give it its name once it is known to be whole."""
-        with PartFile(folder) as part:
-            self._receiver.receive(hours, response, part, stop)
-            sha256 = part.sha256
-            name = f"{format_hour(hours.first)}--{format_hour(hours.last)}--{sha256[:12]}.zip"
-            path = part.publish(name, durable=True)
-            return Delivery(hours, path, part.bytes, sha256, sent_at, attempt)
+
+def _published(part: PartFile, hours: HourRange) -> Path:
+    """Give a zip its name, which says what it holds."""
+    name = f"{format_hour(hours.first)}--{format_hour(hours.last)}--{part.sha256[:12]}.zip"
+    return part.publish(name, durable=True)

@@ -25,6 +25,7 @@ Answer = TypeVar("Answer")
 _ATTEMPTS_FOR_PARTS = 2
 # A day with one bad hour fails five times on the way down to it, whichever hour that is.
 _FAILURES_PER_WORKER = 6
+_MEANWHILE_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -37,13 +38,15 @@ class Fetching(Generic[Answer]):
     """One undertaking to get ranges of hours, at most `workers` at a time.
 
     `ask` gets one range, in so many attempts, until the event is set; it raises ExportError.
-    `on_answer` is called in the thread that runs, with each answer as it comes.
+    `on_answer` is called in the thread that runs, with each answer as it comes, and `meanwhile` in
+    the same before each and every second.
     """
 
     def __init__(
         self,
         ask: Callable[[HourRange, int, Stop], Answer],
         on_answer: Callable[[Answer], None],
+        meanwhile: Callable[[], None],
         *,
         workers: int,
         attempts: int,
@@ -51,6 +54,7 @@ class Fetching(Generic[Answer]):
         """Be ready to run once."""
         self._ask = ask
         self._on_answer = on_answer
+        self._meanwhile = meanwhile
         self._workers = workers
         self._attempts = attempts
         self._waiting: deque[_Task] = deque()
@@ -72,7 +76,8 @@ class Fetching(Generic[Answer]):
                 while self._waiting and len(running) < self._workers:
                     task = self._waiting.popleft()
                     running[pool.submit(self._ask, task.hours, task.attempts, self._stop)] = task
-                done, _ = wait(running, return_when=FIRST_COMPLETED)
+                done, _ = wait(running, _MEANWHILE_SECONDS, return_when=FIRST_COMPLETED)
+                self._meanwhile()
                 for future in done:
                     self._settle(running.pop(future), future)
         finally:

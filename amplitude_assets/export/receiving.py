@@ -1,7 +1,9 @@
 """The body of an answer comes to disk: a whole zip of the hours asked for, and in no slow drip."""
 
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +31,40 @@ class Timeouts:
     connect: float = 10.0
     read: float = 600.0
     least_bytes_per_second: int = 1024
+
+
+class Arrivals:
+    """Counts the bytes of many bodies as they come, in any thread.
+
+    Those of a body that failed count no more.
+    """
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self._changing = threading.Lock()
+        self._whole = 0
+        self._under_way: set[PartFile] = set()
+
+    @property
+    def bytes(self) -> int:
+        """Return how many bytes are here by now."""
+        with self._changing:
+            return self._whole + sum(part.bytes for part in self._under_way)
+
+    @contextmanager
+    def counting(self, part: PartFile) -> Iterator[None]:
+        """Count what a part file holds in this block, and for good when it ends well."""
+        with self._changing:
+            self._under_way.add(part)
+        try:
+            yield
+        except BaseException:
+            with self._changing:
+                self._under_way.remove(part)
+            raise
+        with self._changing:
+            self._under_way.remove(part)
+            self._whole += part.bytes
 
 
 class Receiver:

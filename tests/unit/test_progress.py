@@ -36,12 +36,50 @@ def test_there_is_no_time_left_before_a_pace_nor_at_the_end() -> None:
         assert "left" not in str(Progress("dbt", done, 72, "models", 0, "", 10.0))
 
 
+# Parts done and seconds gone, as dbt told them on a busy machine: it starts for 87 seconds, then
+# builds 44 models in 93.
+DBT = [(1, 87.2), (6, 90.0), (7, 96.0), (8, 111.0), (12, 121.1), (16, 123.6), (25, 150.0)]
+
+
+def test_the_time_left_does_not_build_on_how_long_a_step_took_to_start() -> None:
+    now = 0.0
+    left: dict[int, float | None] = {}
+    step = StepProgress(
+        lambda at: left.update({at.done: at.seconds_left}),
+        "dbt",
+        45,
+        every_seconds=0,
+        clock=lambda: now,
+    )
+    for done, now in DBT:  # noqa: B007  the clock reads it
+        step.add(done - max(left))
+    assert left.pop(0) is left.pop(1) is None  # too little to tell from
+    assert max(seconds or 0 for seconds in left.values()) < 180
+    assert 30 < (left[25] or 0) < 60  # it was 30
+
+
 def test_a_step_is_told_at_its_start_and_its_end_and_not_for_each_part() -> None:
     told: list[int] = []
     step = StepProgress(lambda at: told.append(at.done), "dbt", 40, every_seconds=3600)
     for _ in range(40):
         step.add(1)
     assert told == [0, 40]
+
+
+def test_a_part_that_is_under_way_says_what_has_arrived_of_it() -> None:
+    told: list[Progress] = []
+    step = StepProgress(told.append, "raw_export_zip", 24, units="bytes", every_seconds=0)
+    for received in (0, 1_500_000, 1_500_000, 3_000_000):
+        step.reach(received)
+    step.add(24)
+    assert [(at.done, at.amount) for at in told] == [
+        (0, 0),
+        (0, 1_500_000),
+        (0, 3_000_000),
+        (24, 3_000_000),
+    ]
+    begun = Progress("raw_export_zip", 0, 24, "hours", 3_000_000, "bytes", 2.0)
+    assert str(begun) == "raw_export_zip: 0 of 24 hours, 3.0 MB (1.5 MB/s)"
 
 
 def test_a_step_without_parts_is_not_told() -> None:

@@ -93,7 +93,13 @@ def test_hours_are_the_lines_that_the_files_hold(
         deliveries.append(delivery)
         landing.record(delivery, "attempt")
 
-    assert export.fetch_all([HOURS], landing.zips, on_delivery=record) == []
+    received: list[int] = []
+    errors = export.fetch_all(
+        [HOURS], landing.zips, on_delivery=record, on_received=received.append
+    )
+    assert errors == []
+    assert received[-1] == sum(delivery.bytes for delivery in deliveries)
+    assert 0 < received[0] < deliveries[0].bytes
     assert [delivery.path is None for delivery in deliveries] == [False, False, True, False]
     assert deliveries[0].path is not None
     assert hours_in(deliveries[0].path, PROJECT, deliveries[0].hours)

@@ -504,6 +504,49 @@ def test_deliveries_come_in_the_callers_thread(tmp_path: Path) -> None:
     assert threads == {threading.get_ident()}
 
 
+def test_bytes_are_told_as_they_arrive_and_those_of_a_failed_answer_count_no_more(
+    tmp_path: Path,
+) -> None:
+    """The server sends half of a zip until that is told, and breaks off there the first time."""
+    body = zip_of(HOUR)
+    half = len(body) // 2
+    is_told, threads, told = threading.Event(), set(), []
+
+    def on_received(received: int) -> None:
+        threads.add(threading.get_ident())
+        told.append(received)
+        if received == half:
+            is_told.set()
+
+    def send(listener: socket.socket, parts: list[bytes]) -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(4096)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body))
+            for part in parts:
+                connection.sendall(part)
+                assert is_told.wait(20)
+            is_told.clear()
+
+    def serve(listener: socket.socket) -> None:
+        send(listener, [body[:half]])
+        send(listener, [body[:half], body[half:]])
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = threading.Thread(target=serve, args=(listener,))
+        server.start()
+        client = client_of(
+            f"http://127.0.0.1:{listener.getsockname()[1]}", retry=RetryLimits(attempts=2)
+        )
+        errors = client.fetch_all(
+            [one(HOUR)], tmp_path, on_delivery=lambda _: None, on_received=on_received
+        )
+        server.join()
+    assert not errors
+    assert max(told) == told[-1] == len(body)
+    assert threads == {threading.get_ident()}
+
+
 def test_what_the_caller_raises_stops_the_requests(tmp_path: Path) -> None:
     def refuse(delivery: Delivery) -> None:
         raise KeyboardInterrupt
