@@ -20,6 +20,7 @@ from amplitude_assets.hours import (
     last_exportable_hour,
     parse_hour,
 )
+from amplitude_assets.progress_display import turning
 
 _DEFAULT_LAST = 72
 
@@ -114,7 +115,8 @@ def run(count: int | None, first: datetime | None, last: datetime | None) -> Non
     """
     settings = load_settings()
     hours = asked_hours(settings, count, first, last, datetime.now(UTC))
-    from amplitude_assets.console import run_on_terminal
+    with turning():
+        from amplitude_assets.console import run_on_terminal
 
     sys.exit(run_on_terminal(settings, hours))
 
@@ -125,7 +127,8 @@ def status(count: int | None, first: datetime | None, last: datetime | None) -> 
     """Show the ledger for a range of hours, the gaps first."""
     settings = load_settings()
     hours = asked_hours(settings, count, first, last, datetime.now(UTC))
-    from amplitude_assets.console import print_status
+    with turning():
+        from amplitude_assets.console import print_status
 
     sys.exit(print_status(settings, hours))
 
@@ -139,7 +142,8 @@ def emulate(host: str, port: int, events_per_hour: int | None, seed: int | None)
     """Serve the emulator of the Export API until interrupted."""
     settings = load_settings()
     changes = {"emulator_events_per_hour": events_per_hour, "emulator_seed": seed}
-    from amplitude_assets.console import serve_emulator
+    with turning():
+        from amplitude_assets.emulation import serve_emulator
 
     serve_emulator(
         settings.model_copy(update={k: v for k, v in changes.items() if v is not None}), host, port
@@ -152,7 +156,8 @@ def emulate(host: str, port: int, events_per_hour: int | None, seed: int | None)
 def dev(host: str, port: int) -> None:
     """Start Dagster's UI and daemon over the same state as `run`."""
     settings = load_settings()
-    from amplitude_assets.console import start_dagster
+    with turning():
+        from amplitude_assets.console import start_dagster
 
     sys.exit(start_dagster(settings, host, port))
 
@@ -161,7 +166,8 @@ def dev(host: str, port: int) -> None:
 def docs() -> None:
     """Write the model reference: every table and column, on one page to open."""
     settings = load_settings()
-    from amplitude_assets.console import write_docs
+    with turning():
+        from amplitude_assets.console import write_docs
 
     write_docs(settings)
 
@@ -177,7 +183,8 @@ def backfill(count: int | None, first: datetime | None, last: datetime | None, a
     """
     settings = load_settings()
     hours = asked_hours(settings, count, first, last, datetime.now(UTC))
-    from amplitude_assets.console import backfill_on_terminal
+    with turning():
+        from amplitude_assets.console import backfill_on_terminal
 
     sys.exit(backfill_on_terminal(settings, hours, again=again))
 

@@ -5,6 +5,7 @@ import sys
 import click
 
 from amplitude_assets.config import load_settings
+from amplitude_assets.progress_display import turning
 
 
 def register(cli: click.Group) -> None:
@@ -31,6 +32,7 @@ def forget(user_ids: tuple[str, ...], amplitude_ids: tuple[int, ...], confirmed:
         raise click.UsageError("--user needs a user id that is not empty")
     if not confirmed and not sys.stdin.isatty():
         raise click.UsageError("there is no terminal to ask on; give --yes, or run it on one")
-    from amplitude_assets.forget_run import forget_on_terminal
+    with turning():
+        from amplitude_assets.forget_run import forget_on_terminal
 
     sys.exit(forget_on_terminal(settings, user_ids, amplitude_ids, confirmed=confirmed))

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from amplitude_assets.config import load_settings
+from amplitude_assets.progress_display import turning
 
 
 def register(cli: click.Group) -> None:
@@ -47,7 +48,8 @@ def aws(
     _check_flags(destroy, delete_data)
     if (snowflake_user_arn is None) != (external_id is None):
         raise click.UsageError("give both --snowflake-user-arn and --external-id, or neither")
-    from amplitude_assets.bootstrap import commands
+    with turning():
+        from amplitude_assets.bootstrap import commands
 
     handshake = (snowflake_user_arn, external_id) if snowflake_user_arn and external_id else None
     if destroy:
@@ -98,7 +100,8 @@ def snowflake(  # noqa: PLR0913 - one for each option
     _check_flags(destroy, delete_data)
     if applied and admin_user is None:
         raise click.UsageError("--apply needs --admin-user, one that may use ACCOUNTADMIN")
-    from amplitude_assets.bootstrap import commands
+    with turning():
+        from amplitude_assets.bootstrap import commands
 
     wishes = commands.SnowflakeWishes(
         admin_user=admin_user,
@@ -122,7 +125,8 @@ def snowflake(  # noqa: PLR0913 - one for each option
 def doctor(as_json: bool) -> None:
     """Try every connection and permission, and say what to fix. Exit 0 when all is well, else 1."""
     settings = load_settings()
-    from amplitude_assets.doctor import examine, print_findings
+    with turning():
+        from amplitude_assets.doctor import examine, print_findings
 
     sys.exit(print_findings(examine(settings), as_json=as_json))
 

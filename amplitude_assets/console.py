@@ -1,9 +1,7 @@
 """What the commands do and show: progress while they work, and what came of it."""
 
 import os
-import signal
 import sys
-import threading
 import time
 from collections.abc import Mapping
 from contextlib import redirect_stdout
@@ -23,7 +21,6 @@ from amplitude_assets.interrupts import run_until_interrupted
 from amplitude_assets.progress_display import progress_display
 from amplitude_assets.resources import (
     dbt_resource,
-    emulated_world,
     open_export_client,
     open_warehouse,
 )
@@ -124,34 +121,6 @@ def write_docs(settings: Settings) -> None:
         with redirect_stdout(StringIO()):
             page = write_model_reference(settings, warehouse, dbt_resource(settings))
     console.print(page.as_uri())
-
-
-def serve_emulator(settings: Settings, host: str, port: int) -> None:
-    """Serve the emulator until the process is interrupted or terminated."""
-    from amplitude_assets.emulator import API_KEY, SECRET_KEY, serve
-
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    try:
-        with serve(
-            emulated_world(settings),
-            host=host,
-            port=port,
-            delay_hours=settings.amplitude_export_delay_hours,
-        ) as emulator:
-            print(  # noqa: T201 - for a shell to read
-                f"AMPLITUDE_BASE_URL={emulator.base_url}\n"
-                f"AMPLITUDE_API_KEY={API_KEY}\n"
-                f"AMPLITUDE_SECRET_KEY={SECRET_KEY}\n"
-                f"AMPLITUDE_PROJECT_ID={settings.project_id}",
-                flush=True,
-            )
-            stop.wait()
-    except OSError as error:
-        raise SettingsError(
-            f"cannot listen on {host}:{port}: {error.strerror}; choose another --port"
-        ) from None
 
 
 def start_dagster(settings: Settings, host: str, port: int) -> int:

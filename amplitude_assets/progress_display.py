@@ -44,6 +44,13 @@ def progress_display(console: Console) -> Iterator[ProgressSink]:
         bars.remove_task(working)
 
 
+@contextmanager
+def turning() -> Iterator[None]:
+    """Show on a terminal that a command is going on, while what it needs is imported."""
+    with progress_display(Console()):
+        yield
+
+
 def _columns(width: int) -> tuple[ProgressColumn, ...]:
     spinner = SpinnerColumn(finished_text="✓")
     name = TextColumn("{task.description:<17}")

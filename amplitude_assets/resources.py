@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from dagster import InitResourceContext, ResourceDefinition
 
 from amplitude_assets.config import Settings
+from amplitude_assets.emulation import emulated_world
 from amplitude_assets.export.client import ExportClient
 from amplitude_assets.export.landing import Landing
 from amplitude_assets.export.privacy import Forgotten, Privacy
@@ -61,19 +62,6 @@ def _client(settings: Settings, origin: str, api_key: str, secret_key: str) -> E
         secret_key,
         project_id=settings.project_id,
         max_concurrent=settings.amplitude_max_concurrent_requests,
-    )
-
-
-def emulated_world(settings: Settings) -> "Any":
-    """Return the world that the emulator serves under these settings."""
-    from amplitude_assets.emulator import World, WorldSettings
-
-    return World(
-        WorldSettings(
-            seed=settings.emulator_seed,
-            events_per_hour=settings.emulator_events_per_hour,
-            project_id=settings.project_id,
-        )
     )
 
 

@@ -1,12 +1,16 @@
 """Progress: what a step says of itself, and how it looks on a terminal and in a pipe."""
 
+import os
+import subprocess
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from amplitude_assets.progress import Progress, StepProgress
 from amplitude_assets.progress_display import progress_display
+from tests.support.command import COMMAND
 
 HALF = Progress("bronze/raw_events", 36, 72, "hours", 90_914, "lines", 20.0)
 
@@ -97,3 +101,27 @@ def test_a_terminal_has_room_for_all_that_a_step_says(width: int) -> None:
 
 def test_a_pipe_gets_nothing() -> None:
     assert shown(80, terminal=False) == ""
+
+
+def on_a_terminal(*arguments: str, folder: Path, until: bytes) -> bytes:
+    """Run the command on a terminal of its own, and return what is on it when `until` is."""
+    ours, theirs = os.openpty()
+    screen = b""
+    with subprocess.Popen(
+        [COMMAND, *arguments], stdout=theirs, cwd=folder, env={**os.environ, "TERM": "xterm"}
+    ) as process:
+        os.close(theirs)
+        try:
+            while until not in screen and (data := os.read(ours, 4096)):
+                screen += data
+        finally:
+            process.terminate()
+            os.close(ours)
+    return screen
+
+
+def test_something_turns_while_a_command_starts(tmp_path: Path) -> None:
+    screen = on_a_terminal("emulate", "--port", "0", folder=tmp_path, until=b"PROJECT_ID=")
+    before, _, settings = screen.partition(b"AMPLITUDE_BASE_URL=")
+    assert b"working" in before
+    assert b"working" not in settings
