@@ -18,6 +18,7 @@ from amplitude_assets.export.errors import CredentialsError, ExportError
 from amplitude_assets.hours import HourRange, contiguous_ranges, format_hour
 from amplitude_assets.instance import open_instance
 from amplitude_assets.interrupts import run_until_interrupted
+from amplitude_assets.lake.store import LakeError
 from amplitude_assets.progress_display import progress_display
 from amplitude_assets.resources import (
     dbt_resource,
@@ -144,13 +145,13 @@ def _refuse_wrong_keys(settings: Settings, hours: HourRange) -> None:
     """
     if settings.uses_emulator:
         return
-    with open_export_client(settings) as client:
-        try:
+    try:
+        with open_export_client(settings) as client:
             client.check_keys(HourRange(hours.first, hours.first))
-        except CredentialsError as error:
-            raise SettingsError(error.message) from None
-        except ExportError:
-            return
+    except CredentialsError as error:
+        raise SettingsError(error.message) from None
+    except (ExportError, LakeError):
+        return
 
 
 def _print_summary(console: Console, settings: Settings, summary: Summary) -> None:

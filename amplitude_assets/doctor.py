@@ -41,6 +41,7 @@ _SNOWFLAKE_FIXES = {
     "COPY": "the AWS role has to trust Snowflake and to read the bucket: run amplitude-assets "
     "bootstrap aws --apply, then bootstrap snowflake --apply, and wait a minute: AWS takes one",
 }
+_EXPORT_FIX = "AMPLITUDE_S3_EXPORT_URL is the bucket and prefix that Amplitude's own export writes"
 _SETTING_FIX = "change it in .env, or in the environment"
 _PROBE_LINES = b'{"doctor": true}\n'
 
@@ -129,6 +130,8 @@ def _try_amplitude(settings: Settings) -> str:
             client.check_keys(HourRange(hour, hour))
     except ExportError as error:
         raise _FailedError(error.message, _amplitude_fix(settings, error)) from None
+    except LakeError as error:  # of Amplitude's own S3 export
+        raise _FailedError(error.seen, error.fix or _EXPORT_FIX) from None
     if settings.uses_emulator:
         return "the emulator answers; for your own events set AMPLITUDE_API_KEY and its secret"
     if settings.amplitude_s3_export_url is not None:
@@ -138,7 +141,7 @@ def _try_amplitude(settings: Settings) -> str:
 
 def _amplitude_fix(settings: Settings, error: ExportError) -> str:
     if settings.amplitude_s3_export_url is not None:
-        return "AMPLITUDE_S3_EXPORT_URL is the bucket and prefix that Amplitude's own export writes"
+        return _EXPORT_FIX
     if isinstance(error, CredentialsError):
         return (
             "copy both keys from Amplitude: Settings, Projects, your project; a project in the EU "
@@ -215,7 +218,7 @@ class _Probe:
             lake.delete(self.key)
             self._put(lake)
         except LakeError as error:
-            raise _FailedError(str(error), self._lake_fix()) from None
+            raise _FailedError(error.seen, error.fix or self._lake_fix()) from None
         return f"{url}: could put, get, list and delete"
 
     def _put(self, lake: Lake) -> None:

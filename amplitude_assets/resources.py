@@ -19,7 +19,9 @@ from amplitude_assets.export.landing import Landing
 from amplitude_assets.export.privacy import Forgotten, Privacy
 from amplitude_assets.hours import Clock, utc_now
 from amplitude_assets.lake.forgotten import forgotten_digests
-from amplitude_assets.lake.store import Lake, LakeError, S3Access
+from amplitude_assets.lake.s3 import S3Access
+from amplitude_assets.lake.s3_refusals import no_keys_refusal
+from amplitude_assets.lake.store import Lake, LakeError
 from amplitude_assets.progress import Progress, ProgressSink
 from amplitude_assets.s3_export import S3Export
 
@@ -74,15 +76,18 @@ def open_lake(settings: Settings, s3: "S3Resource | None" = None) -> Lake:
     """Open the lake.
 
     On S3, endpoint, region and credentials are those of dagster-aws' resource: `s3`, or that of
-    the settings.
+    the settings. Raises LakeError when there are no AWS credentials.
     """
-    return _open_store(settings.resolved_lake_url, settings, s3)
+    return _open_store("LAKE_URL", settings.resolved_lake_url, settings, s3)
 
 
 def open_s3_export(settings: Settings, s3: "S3Resource | None" = None) -> S3Export | None:
     """Open the bucket of Amplitude's own S3 export, or return None when none is set."""
     url = settings.amplitude_s3_export_url
-    return None if url is None else S3Export(_open_store(url, settings, s3), settings.project_id)
+    if url is None:
+        return None
+    store = _open_store("AMPLITUDE_S3_EXPORT_URL", url, settings, s3)
+    return S3Export(store, settings.project_id)
 
 
 def s3_resource(settings: Settings) -> "S3Resource":
@@ -92,10 +97,11 @@ def s3_resource(settings: Settings) -> "S3Resource":
     return S3Resource(region_name=settings.aws_region)
 
 
-def _open_store(url: str, settings: Settings, s3: "S3Resource | None") -> Lake:
+def _open_store(setting: str, url: str, settings: Settings, s3: "S3Resource | None") -> Lake:
     if not url.startswith("s3://"):
-        return Lake(url)
+        return Lake(url, setting=setting)
     import boto3
+    import botocore.session
     from botocore.exceptions import BotoCoreError
 
     s3 = s3 or s3_resource(settings)
@@ -108,23 +114,25 @@ def _open_store(url: str, settings: Settings, s3: "S3Resource | None") -> Lake:
             aws_secret_access_key=s3.aws_secret_access_key,
             aws_session_token=s3.aws_session_token,
         )
+        credentials = session.get_credentials()
     except BotoCoreError as error:
-        raise LakeError(f"cannot use AWS: {error}") from None
-    endpoint = client.meta.endpoint_url
-    return Lake(
-        url,
-        S3Access(
-            session=session,
-            endpoint_url=None if _is_of_aws(endpoint) else endpoint,
-            encryption=settings.lake_encryption,
-            kms_key_id=settings.lake_kms_key_id,
-            storage_class=settings.lake_storage_class,
-        ),
+        profile = botocore.session.get_session().get_config_variable("profile")
+        refusal = no_keys_refusal(type(error).__name__, str(error), profile or "default")
+        raise LakeError(f"cannot use {url}: {refusal.reason}", refusal.fix) from None
+    if credentials is None:
+        raise LakeError(
+            f"no AWS credentials were found for {url}",
+            "sign in as for every AWS tool: aws configure, AWS_PROFILE, AWS_ACCESS_KEY_ID, or the "
+            "role of the machine",
+        )
+    access = S3Access(
+        session=session,
+        endpoint_url=client.meta.endpoint_url,
+        encryption=settings.lake_encryption,
+        kms_key_id=settings.lake_kms_key_id,
+        storage_class=settings.lake_storage_class,
     )
-
-
-def _is_of_aws(endpoint: str) -> bool:
-    return endpoint.endswith((".amazonaws.com", ".amazonaws.com.cn"))
+    return Lake(url, access, setting)
 
 
 def read_privacy(settings: Settings, lake: Lake) -> Privacy:

@@ -41,20 +41,17 @@ class S3Export:
         self._project_id = project_id
 
     def check_keys(self, hours: HourRange) -> None:
-        """Look whether the place can be listed and has files of the project.
+        """Look whether the place has files of the project.
 
-        Raises UnavailableError when not.
+        Raises UnavailableError when not, and LakeError when it cannot be listed.
         """
-        try:
-            if not self._files:
-                raise UnavailableError(
-                    hours,
-                    f"{self._store.url} has no file of project {self._project_id}, such as "
-                    f"{self._project_id}_2026-09-01_5#1.json.gz; look at AMPLITUDE_S3_EXPORT_URL "
-                    "and AMPLITUDE_PROJECT_ID",
-                )
-        except LakeError as error:
-            raise UnavailableError(hours, str(error)) from None
+        if not self._files:
+            raise UnavailableError(
+                hours,
+                f"{self._store.url} has no file of project {self._project_id}, such as "
+                f"{self._project_id}_2026-09-01_5#1.json.gz; look at AMPLITUDE_S3_EXPORT_URL "
+                "and AMPLITUDE_PROJECT_ID",
+            )
 
     def fetch_all(
         self,

@@ -1,9 +1,13 @@
-"""An S3 server on loopback: moto's, over HTTP, with a bucket."""
+"""An S3 server on loopback: moto's, over HTTP, with a bucket; and one that only refuses."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 
+import flask
 import requests
 from dagster_aws.s3 import S3Resource
 from moto.server import ThreadedMotoServer
@@ -59,3 +63,58 @@ def s3_server() -> Iterator[S3Server]:
         yield running
     finally:
         server.stop()
+
+
+@contextmanager
+def weighing_rights(server: S3Server) -> Iterator[None]:
+    """Let moto's server check who signed and what their policies allow, as AWS does."""
+    reset = f"{server.endpoint_url}/moto-api/reset-auth"
+    requests.post(reset, data=b"0", timeout=10).raise_for_status()
+    try:
+        yield
+    finally:
+        requests.post(reset, data=b"inf", timeout=10).raise_for_status()
+
+
+@contextmanager
+def signers() -> Iterator[list[str]]:
+    """Collect the id of the access key that signed each request to moto's server."""
+    seen: list[str] = []
+
+    def note(_: object, **__: object) -> None:
+        signed = re.search("Credential=([^/]+)/", flask.request.headers.get("Authorization", ""))
+        seen.append(signed[1] if signed else "nobody")
+
+    with flask.request_started.connected_to(note):
+        yield seen
+
+
+def error_of(code: str, message: str) -> str:
+    """Return an error as S3 words it."""
+    return f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
+
+
+@contextmanager
+def refusing(status: int, error: str, region: str = "") -> Iterator[S3Server]:
+    """Serve nothing but one refusal. Its reason is in the body, which an answer to HEAD lacks.
+
+    `region` is the header in which S3 says where the bucket is.
+    """
+
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        body = f'<?xml version="1.0" encoding="UTF-8"?>\n{error}'.encode()
+        request.send_response(status)
+        request.send_header("Content-Length", str(len(body)))
+        if region:
+            request.send_header("x-amz-bucket-region", region)
+        request.end_headers()
+        if request.command != "HEAD":
+            request.wfile.write(body)
+
+    methods = {f"do_{name}": answer for name in ("GET", "HEAD", "PUT", "POST")}
+    quiet = {"log_message": lambda *_: None}
+    refuses = type("Refuses", (BaseHTTPRequestHandler,), {**methods, **quiet})
+    with ThreadingHTTPServer(("127.0.0.1", 0), refuses) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield S3Server(f"http://127.0.0.1:{server.server_port}")
+        server.shutdown()

@@ -6,13 +6,25 @@ Its links to Snowflake are tried in `tests/snowflake/test_b_graph.py`.
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import boto3
 import pytest
 from click.testing import CliRunner
 
+from amplitude_assets.bootstrap.aws_documents import LakePlace, writer_policy
 from amplitude_assets.cli import cli
 from amplitude_assets.emulator import API_KEY, SECRET_KEY, World, WorldSettings, serve
-from tests.support.s3 import BUCKET, ENVIRONMENT, S3Server, s3_server
+from tests.support.aws_identity import PROFILE, identity_server
+from tests.support.s3 import (
+    BUCKET,
+    ENVIRONMENT,
+    S3Server,
+    error_of,
+    refusing,
+    s3_server,
+    weighing_rights,
+)
 
 LAKE = f"s3://{BUCKET}/some/prefix"
 
@@ -104,11 +116,39 @@ BROKEN = {
         "AMPLITUDE_S3_EXPORT_URL",
     ),
     "no bucket": ({"LAKE_URL": "s3://none/p"}, "lake", "there is no such bucket", "LAKE_URL"),
+    "no bucket of the S3 export": (
+        {"AMPLITUDE_S3_EXPORT_URL": "s3://none/p", "AMPLITUDE_PROJECT_ID": "1"},
+        "Amplitude",
+        "there is no such bucket",
+        "your bucket's name in AMPLITUDE_S3_EXPORT_URL",
+    ),
+    "no S3 there": (
+        {"AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9"},
+        "lake",
+        "http://127.0.0.1:9 cannot be reached",
+        "AWS_ENDPOINT_URL_S3",
+    ),
+    "no such region": (
+        {"AWS_REGION": "eu central"},
+        "lake",
+        "region_name 'eu central'",
+        "AWS_REGION",
+    ),
     "no keys of AWS": (
         {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "",
          "AWS_EC2_METADATA_DISABLED": "true"}, "lake", "no AWS credentials were found", "AWS",
     ),
-    "no such profile": ({"AWS_PROFILE": "nobody"}, "lake", "nobody", "AWS"),
+    "no such profile": ({"AWS_PROFILE": "nobody"}, "lake", "nobody", "AWS_PROFILE"),
+    "no such profile, for the S3 export": (
+        {
+            "AWS_PROFILE": "nobody",
+            "AMPLITUDE_S3_EXPORT_URL": "s3://export/p",
+            "AMPLITUDE_PROJECT_ID": "1",
+        },
+        "Amplitude",
+        "cannot use s3://export/p",
+        "AWS_PROFILE",
+    ),
     "folder is a file": ({"DATA_DIR": "a-file"}, "folder", "cannot write in", "DATA_DIR"),
     "DuckDB file is none": ({"DUCKDB_PATH": "a-file"}, "warehouse", "a-file", "DUCKDB_PATH"),
 }  # fmt: skip
@@ -154,3 +194,98 @@ def test_a_right_that_lacks_in_the_bucket_is_named(
     assert seen.startswith(f"cannot {verb} {LAKE}/doctor/")
     assert seen.endswith(".json.gz: access denied: these credentials lack the right")
     assert "amplitude-assets-writer" in findings["lake"]["fix"]
+
+
+def keys_of(user: str, policy: dict[str, Any] | None, server: S3Server) -> dict[str, str]:
+    """Make a user of AWS who may do what a policy says, and return what it signs in with."""
+    client = boto3.client(
+        "iam",
+        endpoint_url=server.endpoint_url,
+        aws_access_key_id="administrator",
+        aws_secret_access_key="any",
+    )
+    client.create_user(UserName=user)
+    if policy:
+        document = json.dumps(policy)
+        client.put_user_policy(UserName=user, PolicyName="all", PolicyDocument=document)
+    keys = client.create_access_key(UserName=user)["AccessKey"]
+    return {
+        "AWS_ACCESS_KEY_ID": keys["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": keys["SecretAccessKey"],
+    }
+
+
+def test_what_aws_says_of_the_keys(bucket: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    policy = writer_policy(LakePlace(BUCKET, "some/prefix"))
+    # The stand-in weighs a delete against the bucket, and AWS against each object.
+    on_bucket = {
+        "Effect": "Allow",
+        "Action": "s3:DeleteObject",
+        "Resource": f"arn:aws:s3:::{BUCKET}",
+    }
+    policy["Statement"].append(on_bucket)
+    writer = keys_of("writer", policy, bucket)
+    nobody = keys_of("nobody", None, bucket)
+
+    def tried(variables: dict[str, str]) -> tuple[str, str, str]:
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        lake = examined()[0]["lake"]
+        return lake["state"], lake["seen"].partition(".json.gz: ")[2] or lake["seen"], lake["fix"]
+
+    with weighing_rights(bucket):
+        assert tried(writer) == ("ok", f"{LAKE}: could put, get, list and delete", "")
+        state, seen, fix = tried(nobody)
+        assert (state, seen) == ("failed", "access denied: these credentials lack the right")
+        assert "amplitude-assets-writer" in fix
+        source = "; the keys come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+        assert tried({**writer, "AWS_SECRET_ACCESS_KEY": "wrong"})[:2] == (
+            "failed",
+            f"the secret key is not the one of the access key{source}",
+        )
+        state, seen, fix = tried({**writer, "AWS_ACCESS_KEY_ID": "AKIANOBODY"})
+        assert (state, seen) == ("failed", f"AWS does not know this access key{source}")
+        assert fix.startswith("set both anew")
+        assert tried({**writer, "LAKE_URL": f"s3://{BUCKET}/of/others"})[:2] == (
+            "failed",
+            "access denied: these credentials lack the right",
+        )
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "region"),
+    [
+        (301, error_of("PermanentRedirect", "must be addressed using the endpoint"), "us-west-2"),
+        (
+            400,
+            error_of(
+                "AuthorizationHeaderMalformed",
+                "The authorization header is malformed; the region 'eu-central-1' is wrong; "
+                "expecting 'us-west-2'",
+            ),
+            "",
+        ),
+    ],
+)
+def test_a_bucket_of_another_region_is_told_with_its_region(
+    bucket: S3Server, monkeypatch: pytest.MonkeyPatch, status: int, error: str, region: str
+) -> None:
+    with refusing(status, error, region) as elsewhere:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", elsewhere.endpoint_url)
+        lake = examined()[0]["lake"]
+    assert lake["state"] == "failed"
+    assert "the bucket is in us-west-2, and not in eu-central-1" in lake["seen"]
+    assert lake["fix"] == "set AWS_REGION=us-west-2"
+
+
+def test_who_is_no_longer_signed_in_is_told_the_command(
+    bucket: S3Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    with identity_server() as identity:
+        for name, value in identity.for_a_person(tmp_path, None).items():
+            monkeypatch.setenv(name, value)
+        lake = examined()[0]["lake"]
+    assert lake["seen"].endswith(".json.gz: not signed in to AWS, or no longer")
+    assert lake["fix"] == f"run aws sso login --profile {PROFILE}"

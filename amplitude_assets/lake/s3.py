@@ -1,0 +1,57 @@
+"""How S3 is reached: keys from where every AWS tool has them, checksums, encryption, endpoint."""
+
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from obstore.store import S3Store
+
+if TYPE_CHECKING:
+    import boto3
+
+# How long keys are used before boto3 is asked again. It replaces those of a role or of SSO ten
+# minutes before they expire, so what it gives is good for that long, and no longer for certain.
+_KEYS_HELD = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, repr=False)
+class S3Access:
+    """A boto3 session, which has credentials and a region, and the endpoint that it would ask.
+
+    `encryption` is what S3 is asked to encrypt with (`AES256` or `aws:kms`) and `kms_key_id` the
+    key, by default the bucket's own choice. `storage_class` is for the files of events; manifests
+    are small and read often. It has no repr, because the session may hold keys.
+    """
+
+    session: "boto3.session.Session"
+    endpoint_url: str
+    encryption: str | None = None
+    kms_key_id: str | None = None
+    storage_class: str | None = None
+
+
+def open_s3(bucket: str, prefix: str, access: S3Access) -> S3Store:
+    """Return the store of a bucket under a prefix. Nothing is asked yet."""
+    from obstore.auth.boto3 import Boto3CredentialProvider
+
+    # Keys that cannot be renewed are an error with its own words; botocore logs a traceback too.
+    for source in ("credentials", "tokens"):
+        logging.getLogger(f"botocore.{source}").setLevel(logging.ERROR)
+    config = {
+        "checksum_algorithm": "sha256",
+        "endpoint": access.endpoint_url,
+        "region": access.session.region_name,
+    }
+    if access.encryption:
+        config["server_side_encryption"] = access.encryption
+    if access.kms_key_id:
+        # A bucket key: one request to KMS for many objects.
+        config |= {"sse_kms_key_id": access.kms_key_id, "sse_bucket_key_enabled": "true"}
+    return S3Store(
+        bucket,
+        prefix=prefix or None,
+        config=config,  # type: ignore[arg-type]
+        client_options={"allow_http": access.endpoint_url.startswith("http://")},
+        credential_provider=Boto3CredentialProvider(access.session, ttl=_KEYS_HELD),
+    )
