@@ -1,7 +1,7 @@
 """An S3 server on loopback: moto's, over HTTP, with a bucket; and one that only refuses."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -76,17 +76,32 @@ def weighing_rights(server: S3Server) -> Iterator[None]:
         requests.post(reset, data=b"inf", timeout=10).raise_for_status()
 
 
+@dataclass(frozen=True)
+class Request:
+    """A request that moto's server took."""
+
+    method: str
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def signer(self) -> str:
+        """Return the id of the access key that signed it."""
+        signed = re.search("Credential=([^/]+)/", self.headers.get("Authorization", ""))
+        return signed[1] if signed else "nobody"
+
+
 @contextmanager
-def signers() -> Iterator[list[str]]:
-    """Collect the id of the access key that signed each request to moto's server."""
-    seen: list[str] = []
+def requests_taken() -> Iterator[list[Request]]:
+    """Collect what is asked of moto's server meanwhile, as it came."""
+    taken: list[Request] = []
 
     def note(_: object, **__: object) -> None:
-        signed = re.search("Credential=([^/]+)/", flask.request.headers.get("Authorization", ""))
-        seen.append(signed[1] if signed else "nobody")
+        asked = flask.request
+        taken.append(Request(asked.method, asked.headers, asked.get_data(cache=True)))
 
     with flask.request_started.connected_to(note):
-        yield seen
+        yield taken
 
 
 def error_of(code: str, message: str) -> str:

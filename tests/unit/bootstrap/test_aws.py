@@ -175,6 +175,14 @@ def test_policies_are_bound_to_the_prefix() -> None:
     assert actions == ["s3:GetObject", "s3:GetObjectVersion"]
 
 
+def test_the_bucket_is_closed_to_who_comes_without_tls_and_to_nobody_else() -> None:
+    [statement] = documents.bucket_policy(LAKE)["Statement"]
+    assert (statement["Effect"], statement["Action"]) == ("Deny", "s3:*")
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    bucket = "arn:aws:s3:::a-new-lake"
+    assert statement["Resource"] == [bucket, f"{bucket}/*"]
+
+
 def test_a_key_of_ones_own_is_in_both_policies_and_in_the_bucket() -> None:
     key = "arn:aws:kms:eu-central-1:1:key/2"
     lake = LakePlace("a-new-lake", "p", "eu-central-1", kms_key_id=key)

@@ -12,7 +12,7 @@ from amplitude_assets.lake import s3 as lake_s3
 from amplitude_assets.lake.store import LakeError
 from amplitude_assets.resources import open_lake
 from tests.support.aws_identity import PROFILE, IdentityServer, identity_server
-from tests.support.s3 import BUCKET, S3Server, error_of, refusing, s3_server, signers
+from tests.support.s3 import BUCKET, S3Server, error_of, refusing, requests_taken, s3_server
 
 SETTINGS = Settings(lake_url=f"s3://{BUCKET}/keys")
 LATER = timedelta(hours=8)
@@ -56,11 +56,11 @@ def environment(
 
 def put_and_get() -> list[str]:
     """Write to the lake and read it with what the environment says; return who signed."""
-    with signers() as seen:
+    with requests_taken() as taken:
         lake = open_lake(SETTINGS)
         lake.write("k", b"what was put")
         assert b"".join(lake.get_object("k")) == b"what was put"
-    return seen
+    return [request.signer for request in taken]
 
 
 def test_keys_of_the_environment(environment: Callable[[dict[str, str]], None]) -> None:
@@ -68,15 +68,27 @@ def test_keys_of_the_environment(environment: Callable[[dict[str, str]], None]) 
     assert put_and_get() == ["of-the-environment"] * 2
 
 
-def test_keys_of_a_profile(
-    environment: Callable[[dict[str, str]], None], server: S3Server, tmp_path: Path
+def test_keys_region_and_endpoint_of_a_profile(
+    environment: Callable[[dict[str, str]], None],
+    server: S3Server,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
+    (tmp_path / "config").write_text(
+        f"[profile {PROFILE}]\nregion = ap-south-1\nendpoint_url = {server.endpoint_url}\n"
+    )
     (tmp_path / "credentials").write_text(
         "[default]\naws_access_key_id = not-these\naws_secret_access_key = s\n"
         f"[{PROFILE}]\naws_access_key_id = of-the-profile\naws_secret_access_key = s\n"
     )
     environment({"AWS_PROFILE": PROFILE})
-    assert put_and_get() == ["of-the-profile"] * 2
+    for name in ("AWS_REGION", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_STS"):
+        monkeypatch.delenv(name)
+    with requests_taken() as taken:
+        open_lake(SETTINGS).write("k", b"")
+    [request] = taken
+    assert request.signer == "of-the-profile"
+    assert "/ap-south-1/s3/" in request.headers["Authorization"]
 
 
 def test_keys_of_a_role_that_a_profile_takes_on(
@@ -125,12 +137,12 @@ def test_keys_that_end_soon_are_asked_for_again(
     identity.keys_live = timedelta(minutes=9)
     environment(identity.for_a_container())
     lake = open_lake(SETTINGS)
-    with signers() as seen:
+    with requests_taken() as taken:
         lake.write("k", b"first")
         identity.keys_live = timedelta(hours=6)
         lake.write("k", b"second")
         lake.write("k", b"third")
-    first, second, third = seen
+    first, second, third = (request.signer for request in taken)
     assert first != second
     assert second == third == identity.given[-1]
 

@@ -1,10 +1,14 @@
 """What is S3's own: parts, checksums, encryption, storage class, long lists, any endpoint."""
 
 import os
+import re
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -18,7 +22,7 @@ from amplitude_assets.hours import parse_hour
 from amplitude_assets.lake.manifest import LakeObject
 from amplitude_assets.lake.store import LakeError
 from amplitude_assets.resources import open_lake
-from tests.support.s3 import BUCKET, S3Server, error_of, refusing, s3_server
+from tests.support.s3 import BUCKET, S3Server, error_of, refusing, requests_taken, s3_server
 
 KEY_ID = "arn:aws:kms:eu-central-1:123456789012:key/1"
 
@@ -36,32 +40,56 @@ def put(server: S3Server, settings: Settings, data: bytes, path: Path) -> dict[s
     lake = open_lake(settings, server.resource)
     assert lake.put_object(item, path)
     assert b"".join(lake.get_object(item.key)) == data
-    held: dict[str, object] = server.resource.get_client().head_object(
-        Bucket=BUCKET, Key=f"p/{item.key}", ChecksumMode="ENABLED"
+    return held(server, item.key)
+
+
+def held(server: S3Server, key: str) -> dict[str, object]:
+    """Return what the bucket says of an object, asked with another client."""
+    said: dict[str, object] = server.resource.get_client().head_object(
+        Bucket=BUCKET, Key=f"p/{key}", ChecksumMode="ENABLED"
     )
-    return held
+    return said
 
 
-def test_a_large_file_goes_in_parts_and_every_part_has_its_checksum(
-    server: S3Server, tmp_path: Path
+@pytest.mark.parametrize("size", [5, 12 * 1024**2])
+def test_files_are_encrypted_classed_and_checked_in_one_part_or_in_many(
+    server: S3Server, tmp_path: Path, size: int
 ) -> None:
-    held = put(
-        server, Settings(lake_url=f"s3://{BUCKET}/p"), os.urandom(12 * 1024**2), tmp_path / "f"
-    )
-    assert str(held["ETag"]).strip('"').endswith("-3")
-    assert held["ChecksumSHA256"]
-
-
-def test_objects_are_encrypted_and_classed_as_set(server: S3Server, tmp_path: Path) -> None:
     settings = Settings(
         lake_url=f"s3://{BUCKET}/p",
         lake_encryption="aws:kms",
         lake_kms_key_id=KEY_ID,
         lake_storage_class="STANDARD_IA",
     )
-    held = put(server, settings, b"small", tmp_path / "f")
-    assert (held["ServerSideEncryption"], held["SSEKMSKeyId"]) == ("aws:kms", KEY_ID)
-    assert held["StorageClass"] == "STANDARD_IA"
+    with requests_taken() as taken:
+        of_file = put(server, settings, os.urandom(size), tmp_path / "f")
+        open_lake(settings, server.resource).write("manifest", b"{}")
+    for said in (of_file, held(server, "manifest")):
+        assert (said["ServerSideEncryption"], said["SSEKMSKeyId"]) == ("aws:kms", KEY_ID)
+    assert of_file["StorageClass"] == "STANDARD_IA"
+    assert "StorageClass" not in held(server, "manifest")
+    parts = re.search(r"-(\d+)\"$", str(of_file["ETag"]))
+    assert (parts and parts[1]) == (None if size < 1024 else "3")
+    encrypting = [item.headers for item in taken if "x-amz-server-side-encryption" in item.headers]
+    bucket_key = "x-amz-server-side-encryption-bucket-key-enabled"
+    assert [headers[bucket_key] for headers in encrypting] == ["true", "true"]
+    # S3 refuses bytes that are not those of the checksum that comes with them.
+    sent = [request for request in taken if request.method == "PUT"]
+    assert len(sent) == (2 if size < 1024 else 4)
+    for request in sent:
+        digest = b64encode(sha256(request.body).digest()).decode()
+        assert request.headers["x-amz-checksum-sha256"] == digest
+
+
+def test_the_bucket_pays_for_what_is_asked_of_it(server: S3Server, tmp_path: Path) -> None:
+    lake = open_lake(Settings(lake_url=f"s3://{BUCKET}/pays"), server.resource)
+    with requests_taken() as taken:
+        lake.write("k", b"x")
+        assert list(lake.list_keys("")) == ["k"]
+        assert b"".join(lake.get_object("k")) == b"x"
+        lake.delete("k")
+    assert [request.method for request in taken] == ["PUT", "GET", "GET", "POST"]
+    assert not any("x-amz-request-payer" in request.headers for request in taken)
 
 
 def test_thousands_of_objects_are_listed(server: S3Server) -> None:
@@ -151,6 +179,30 @@ REFUSALS: dict[str, tuple[tuple[int, str] | tuple[int, str, str], str]] = {
         "S3 says KMS.NotFoundException: Invalid keyId",
     ),
 }
+
+
+def test_aws_is_asked_where_its_own_tools_ask_it(
+    server: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: set[str] = set()
+
+    class Proxy(BaseHTTPRequestHandler):
+        def do_CONNECT(self) -> None:
+            asked.add(self.path)
+            self.send_error(403)
+
+    keys = server.resource.model_copy(update={"endpoint_url": None, "region_name": "cn-north-1"})
+    with ThreadingHTTPServer(("127.0.0.1", 0), Proxy) as proxy:
+        Thread(target=proxy.serve_forever, daemon=True).start()
+        for name in ("HTTPS_PROXY", "https_proxy"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.server_port}")
+        for name in ("NO_PROXY", "no_proxy"):
+            monkeypatch.delenv(name, raising=False)
+        with pytest.raises(LakeError, match="AWS_REGION a region of AWS"):
+            open_lake(Settings(lake_url=f"s3://{BUCKET}/p"), keys).write("k", b"")
+        proxy.shutdown()
+    # https://docs.amazonaws.cn/en_us/aws/latest/userguide/endpoints-Beijing.html
+    assert asked == {"s3.cn-north-1.amazonaws.com.cn:443"}
 
 
 @pytest.mark.parametrize("case", REFUSALS)
