@@ -6,14 +6,11 @@ from typing import TYPE_CHECKING
 from amplitude_assets.config import Settings, dbt_environment
 
 if TYPE_CHECKING:
-    from dagster_dbt import DbtCliResource
-
+    from amplitude_assets.dbt_apart import Dbt
     from amplitude_assets.warehouse.base import Warehouse
 
 
-def write_model_reference(
-    settings: Settings, warehouse: "Warehouse", dbt: "DbtCliResource"
-) -> Path:
+def write_model_reference(settings: Settings, warehouse: "Warehouse", dbt: "Dbt") -> Path:
     """Write `DATA_DIR/dbt-docs/static_index.html` and return its path.
 
     It holds the columns' types too, as the warehouse has them by now. Raises

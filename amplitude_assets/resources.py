@@ -27,8 +27,8 @@ from amplitude_assets.s3_export import S3Export
 
 if TYPE_CHECKING:
     from dagster_aws.s3 import S3Resource
-    from dagster_dbt import DbtCliResource
 
+    from amplitude_assets.dbt_apart import Dbt
     from amplitude_assets.warehouse.base import Warehouse
 
 DBT_PROJECT_DIR = Path(__file__).parent.parent / "dbt_project"
@@ -205,18 +205,11 @@ def build_resources(settings: Settings, clock: Clock = utc_now) -> dict[str, Any
     }
 
 
-def dbt_resource(settings: Settings) -> "DbtCliResource":
+def dbt_resource(settings: Settings) -> "Dbt":
     """Return dbt over our project, on the target of the warehouse that `WAREHOUSE` names."""
-    from dagster_dbt import DbtCliResource
-    from dagster_dbt.compat import DBT_PYTHON_VERSION
+    from amplitude_assets.dbt_apart import Dbt
 
-    class DbtBesideThisPython(DbtCliResource):
-        @property
-        def _cli_version(self) -> Any:
-            # dagster-dbt starts dbt once more to ask it, which takes two seconds.
-            return DBT_PYTHON_VERSION
-
-    return DbtBesideThisPython(
+    return Dbt(
         project_dir=str(DBT_PROJECT_DIR),
         profiles_dir=str(DBT_PROJECT_DIR),
         target=settings.warehouse,

@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from dagster import AssetExecutionContext, AssetKey, MetadataValue, Output
-from dagster_dbt.core.dbt_cli_invocation import DbtCliInvocation
-from dagster_dbt.core.dbt_event_iterator import DbtEventIterator
 
+from amplitude_assets.dbt_apart import Dbt, DbtCliInvocation, DbtEventIterator
 from amplitude_assets.progress import ProgressSink, StepProgress
 
 _LINEAGE = "dagster/column_lineage"
@@ -31,6 +30,7 @@ def project_version(sources: Iterable[Path]) -> str:
 
 def with_column_lineage(
     context: AssetExecutionContext,
+    dbt: Dbt,
     invocation: DbtCliInvocation,
     events: Iterator[Any],
     version: str,
@@ -43,7 +43,7 @@ def with_column_lineage(
     """
     known, models = _known_lineage(context, version), len(context.selected_asset_keys)
     if known is None:
-        events = DbtEventIterator(_ended(events), invocation).fetch_column_metadata()
+        events = _with_columns(dbt, invocation, _ended(events))
     told: StepProgress | None = None
     for event in events:
         if not isinstance(event, Output):
@@ -57,6 +57,11 @@ def with_column_lineage(
         # The schema of the asset's definition has the columns' descriptions too.
         metadata.pop(_SCHEMA, None)
         yield event.with_metadata(metadata)
+
+
+def _with_columns(dbt: Dbt, invocation: DbtCliInvocation, events: Iterator[Any]) -> Iterator[Any]:
+    invocation.adapter = dbt.adapter()
+    return DbtEventIterator(events, invocation).fetch_column_metadata()
 
 
 def _ended(events: Iterator[Any]) -> Iterator[Any]:

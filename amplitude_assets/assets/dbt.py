@@ -13,19 +13,19 @@ from dagster import (
     ResourceParam,
     RetryPolicy,
 )
-from dagster_dbt import (
-    DagsterDbtTranslator,
-    DagsterDbtTranslatorSettings,
-    DbtCliResource,
-    DbtProject,
-    dbt_assets,
-)
 from filelock import FileLock
 
 from amplitude_assets.assets.about import OWNERS, description, tags
 from amplitude_assets.assets.column_lineage import project_version, with_column_lineage
 from amplitude_assets.assets.hour_figures import tell_hour_figures
 from amplitude_assets.config import Settings, dbt_environment
+from amplitude_assets.dbt_apart import (
+    DagsterDbtTranslator,
+    DagsterDbtTranslatorSettings,
+    Dbt,
+    DbtProject,
+    dbt_assets,
+)
 from amplitude_assets.instance import WAREHOUSE_POOL
 from amplitude_assets.progress import ProgressSink, StepProgress
 from amplitude_assets.resources import DBT_PROJECT_DIR, dbt_resource
@@ -71,7 +71,7 @@ def dbt_models_asset(settings: Settings) -> AssetsDefinition:
     )
     def dbt_models(
         context: AssetExecutionContext,
-        dbt: DbtCliResource,
+        dbt: Dbt,
         settings: ResourceParam[Settings],
         warehouse: ResourceParam[Warehouse],
         progress: ResourceParam[ProgressSink],
@@ -82,7 +82,7 @@ def dbt_models_asset(settings: Settings) -> AssetsDefinition:
             target = dbt_targets(settings) / context.run.run_id
             invocation = dbt.cli(build, context=context, target_path=target)
             events = _counted(invocation.stream(), told)
-            yield from with_column_lineage(context, invocation, events, version, progress)
+            yield from with_column_lineage(context, dbt, invocation, events, version, progress)
         tell_hour_figures(context, warehouse, settings.project_id)
 
     return dbt_models

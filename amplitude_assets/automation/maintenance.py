@@ -4,10 +4,10 @@ import shutil
 from datetime import datetime, timedelta
 
 from dagster import OpExecutionContext, ResourceParam, job, op
-from dagster_dbt import DbtCliResource
 
 from amplitude_assets.assets.dbt import dbt_targets
 from amplitude_assets.config import Settings
+from amplitude_assets.dbt_apart import Dbt
 from amplitude_assets.export.landing import Landing
 from amplitude_assets.export.tidying import sweep
 from amplitude_assets.hours import Clock
@@ -74,7 +74,7 @@ def write_dbt_docs(
     context: OpExecutionContext,
     settings: ResourceParam[Settings],
     warehouse: ResourceParam[Warehouse],
-    dbt: DbtCliResource,
+    dbt: Dbt,
 ) -> None:
     """Write the models' documentation as one page, `DATA_DIR/dbt-docs/static_index.html`."""
     page = write_model_reference(settings, warehouse, dbt)

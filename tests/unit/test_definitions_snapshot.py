@@ -36,7 +36,7 @@ def _are_three_lines(lines: list[str]) -> bool:
 
 def test_loading_the_graph_loads_no_engine() -> None:
     """Dagster loads it for each command, server and run; what a step needs, the step imports."""
-    heavy = {"boto3", "duckdb", "plotly", "pyarrow", "snowflake.connector"}
+    heavy = {"boto3", "dbt", "duckdb", "plotly", "pyarrow", "snowflake.connector"}
     asked = "import sys, amplitude_assets.definitions; print(*sys.modules)"
     loaded = subprocess.run(
         [sys.executable, "-c", asked], capture_output=True, text=True, check=True
