@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.migrations import read_once
 from tests.support.rungs import pytest_terminal_summary
 
 __all__ = ["pytest_terminal_summary"]  # pytest calls it
@@ -26,6 +27,8 @@ if (
     # What else a process leaves there would stay in memory: the first one takes it all away.
     tempfile.tempdir = os.environ["TMPDIR"] = tempfile.mkdtemp(prefix="tests-", dir=_MEMORY)
     atexit.register(shutil.rmtree, tempfile.tempdir, ignore_errors=True)
+
+read_once()
 
 _OURS = (
     "ALERT_",

@@ -15,10 +15,17 @@ from pkgutil import resolve_name
 from typing import Any
 from unittest.mock import patch
 
+from dagster import DagsterInstance
+
 from amplitude_assets.hours import HourRange
 from amplitude_assets.instance import open_instance
 from amplitude_assets.progress import Progress
 from tests.faults.place import Place
+from tests.support.migrations import read_once
+
+# An instance imports much, and reads Dagster's migrations: once for all that are forked.
+read_once()
+DagsterInstance.ephemeral().dispose()
 
 _CONTEXT = get_context("forkserver")
 _CONTEXT.set_forkserver_preload([__name__])
