@@ -1,6 +1,6 @@
 """What a run consumes, and when it makes everything again."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -49,10 +49,24 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def silver(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a copy of the silver half of the project."""
+    return dbt.silver_only(tmp_path_factory.mktemp("silver"))
+
+
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """Return a copy of the silver half of the project, to change its seeds."""
-    return dbt.silver_only(tmp_path)
+def project(silver: Path) -> Iterator[Path]:
+    """Return that copy, to change its files: afterwards they are as they were.
+
+    dbt parses only what has changed of a project that it knows.
+    """
+    files = [path for path in silver.rglob("*") if path.is_file()]
+    before = {path: path.read_text() for path in files}
+    yield silver
+    for path, text in before.items():
+        if path.read_text() != text:
+            path.write_text(text)
 
 
 @pytest.fixture
