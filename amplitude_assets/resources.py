@@ -20,7 +20,7 @@ from amplitude_assets.export.privacy import Forgotten, Privacy
 from amplitude_assets.hours import Clock, utc_now
 from amplitude_assets.lake.forgotten import forgotten_digests
 from amplitude_assets.lake.s3 import S3Access
-from amplitude_assets.lake.s3_refusals import no_keys_refusal
+from amplitude_assets.lake.s3_refusals import Refusal, chosen_profile, sign_in_refusal
 from amplitude_assets.lake.store import Lake, LakeError
 from amplitude_assets.progress import Progress, ProgressSink
 from amplitude_assets.s3_export import S3Export
@@ -101,8 +101,7 @@ def _open_store(setting: str, url: str, settings: Settings, s3: "S3Resource | No
     if not url.startswith("s3://"):
         return Lake(url, setting=setting)
     import boto3
-    import botocore.session
-    from botocore.exceptions import BotoCoreError
+    from botocore.exceptions import BotoCoreError, NoCredentialsError
 
     s3 = s3 or s3_resource(settings)
     try:
@@ -114,17 +113,12 @@ def _open_store(setting: str, url: str, settings: Settings, s3: "S3Resource | No
             aws_secret_access_key=s3.aws_secret_access_key,
             aws_session_token=s3.aws_session_token,
         )
-        credentials = session.get_credentials()
+        if session.get_credentials() is None:
+            raise NoCredentialsError
     except BotoCoreError as error:
-        profile = botocore.session.get_session().get_config_variable("profile")
-        refusal = no_keys_refusal(type(error).__name__, str(error), profile or "default")
+        refusal = sign_in_refusal(type(error).__name__, str(error), chosen_profile())
+        refusal = refusal or Refusal(str(error))
         raise LakeError(f"cannot use {url}: {refusal.reason}", refusal.fix) from None
-    if credentials is None:
-        raise LakeError(
-            f"no AWS credentials were found for {url}",
-            "sign in as for every AWS tool: aws configure, AWS_PROFILE, AWS_ACCESS_KEY_ID, or the "
-            "role of the machine",
-        )
     access = S3Access(
         session=session,
         endpoint_url=client.meta.endpoint_url,

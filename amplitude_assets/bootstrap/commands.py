@@ -20,10 +20,12 @@ from amplitude_assets.bootstrap.aws_documents import LakePlace, Partition
 from amplitude_assets.bootstrap.keys import public_key_of, read_private_key, write_private_key
 from amplitude_assets.bootstrap.steps import SetupError, Step, apply_all
 from amplitude_assets.config import Settings, SettingsError
+from amplitude_assets.lake.s3_refusals import chosen_profile, sign_in_refusal
 from amplitude_assets.progress_display import progress_display
 from amplitude_assets.snowflake_access import DEFAULT_STAGE, admin_connections
 
 if TYPE_CHECKING:
+    import boto3
     from snowflake.connector import SnowflakeConnection
 
 _UNKNOWN_ROLE = f"arn:aws:iam::YOUR_AWS_ACCOUNT:role/{READER_ROLE}"
@@ -108,9 +110,7 @@ def _lake_place(settings: Settings) -> LakePlace:
         raise SettingsError("LAKE_URL: set it to s3://bucket/prefix, the lake that is to be made")
     if settings.lake_kms_key_id and not settings.lake_kms_key_id.startswith("arn:"):
         raise SettingsError("LAKE_KMS_KEY_ID: the policies need the key's ARN, arn:aws:kms:…")
-    import boto3
-
-    region = settings.aws_region or boto3.session.Session().region_name or "us-east-1"
+    region = settings.aws_region or _session().region_name or "us-east-1"
     return LakePlace(
         bucket=parts.netloc,
         prefix=parts.path.strip("/"),
@@ -127,9 +127,27 @@ def _partition_of(region: str) -> Partition:
 
 
 def _aws_setup(lake: LakePlace) -> AwsSetup:
+    with _set_up_for_aws():
+        return AwsSetup(_session(), lake)
+
+
+def _session() -> "boto3.session.Session":
     import boto3
 
-    return AwsSetup(boto3.session.Session(), lake)
+    with _set_up_for_aws():
+        return boto3.session.Session()
+
+
+@contextmanager
+def _set_up_for_aws() -> Iterator[None]:
+    """Turn what is wrong with AWS's settings on this machine into SettingsError."""
+    from botocore.exceptions import BotoCoreError
+
+    try:
+        yield
+    except BotoCoreError as error:
+        refusal = sign_in_refusal(type(error).__name__, str(error), chosen_profile())
+        raise SettingsError(str(refusal or error)) from None
 
 
 def _names(

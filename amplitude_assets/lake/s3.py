@@ -1,6 +1,5 @@
 """How S3 is reached: keys from where every AWS tool has them, checksums, encryption, endpoint."""
 
-import logging
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -35,9 +34,6 @@ def open_s3(bucket: str, prefix: str, access: S3Access) -> S3Store:
     """Return the store of a bucket under a prefix. Nothing is asked yet."""
     from obstore.auth.boto3 import Boto3CredentialProvider
 
-    # Keys that cannot be renewed are an error with its own words; botocore logs a traceback too.
-    for source in ("credentials", "tokens"):
-        logging.getLogger(f"botocore.{source}").setLevel(logging.ERROR)
     config = {
         "checksum_algorithm": "sha256",
         "endpoint": access.endpoint_url,

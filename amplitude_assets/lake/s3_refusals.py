@@ -56,6 +56,10 @@ class Refusal:
     reason: str
     fix: str = ""
 
+    def __str__(self) -> str:
+        """Return both, in one line."""
+        return f"{self.reason}; {self.fix}" if self.fix else self.reason
+
 
 @dataclass(frozen=True, repr=False)
 class Asked:
@@ -70,7 +74,11 @@ class Asked:
         said = str(error)
         no_keys = _NO_KEYS.search(said)
         if no_keys:
-            return no_keys_refusal(no_keys["kind"], no_keys["said"], self._profile)
+            kind, words = no_keys["kind"], no_keys["said"]
+            return sign_in_refusal(kind, words, self._profile) or Refusal(
+                f"AWS gave no keys: {words}",
+                "aws sts get-caller-identity fails as well then; what mends it there mends it here",
+            )
         if any(sign in said for sign in _UNREACHABLE):
             return self._unreachable()
         if _REDIRECT in said or _REGION.search(said):
@@ -152,8 +160,21 @@ class Asked:
         return source.format(profile=self._profile), renewal.format(profile=self._profile)
 
 
-def no_keys_refusal(kind: str, said: str, profile: str) -> Refusal:
-    """Say why AWS gave no keys, from the name and the words of botocore's error."""
+def chosen_profile() -> str:
+    """Return the name of the profile that AWS's tools take on this machine."""
+    import botocore.session
+
+    return botocore.session.get_session().get_config_variable("profile") or "default"
+
+
+def sign_in_refusal(kind: str, said: str, profile: str) -> Refusal | None:
+    """Say what is wrong with the sign-in to AWS, from the name and words of botocore's error.
+
+    Returns None when it is about something else.
+    """
+    if kind == "NoCredentialsError":
+        fix = "aws configure, AWS_PROFILE, AWS_ACCESS_KEY_ID, or the role of the machine"
+        return Refusal("no AWS credentials were found", f"sign in as for every AWS tool: {fix}")
     if kind in _SIGNED_OUT:
         command = _SIGNED_OUT[kind]
         return Refusal("not signed in to AWS, or no longer", f"run {command} --profile {profile}")
@@ -165,10 +186,7 @@ def no_keys_refusal(kind: str, said: str, profile: str) -> Refusal:
         return Refusal("half of the AWS keys is missing", fix)
     if kind == "InvalidRegionError":
         return Refusal(said, "set AWS_REGION to a region of AWS, such as eu-central-1")
-    return Refusal(
-        f"AWS gave no keys: {said}",
-        "aws sts get-caller-identity fails as well then; what mends it there mends it here",
-    )
+    return None
 
 
 def _found(pattern: re.Pattern[str], text: str) -> str:

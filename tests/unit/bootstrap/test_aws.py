@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -17,6 +18,8 @@ from amplitude_assets.bootstrap.aws_access import (
 )
 from amplitude_assets.bootstrap.aws_documents import LakePlace
 from amplitude_assets.bootstrap.steps import SetupError, apply_all
+from amplitude_assets.cli import main
+from tests.support.aws_identity import PROFILE, IdentityServer
 from tests.support.s3 import ENVIRONMENT, s3_server
 
 LAKE = LakePlace("a-new-lake", "some/prefix", "eu-central-1")
@@ -229,3 +232,40 @@ def test_the_role_is_asked_for_before_it_is_there(setup: AwsSetup) -> None:
         setup.role_arn()
     outcomes(setup.steps())
     assert setup.role_arn().endswith(f":role/{READER_ROLE}")
+
+
+NOT_SIGNED_IN = {
+    "no such profile": ({"AWS_PROFILE": "nobody"}, "set AWS_PROFILE to one that"),
+    "no such profile, and a region": (
+        {"AWS_PROFILE": "nobody", "AWS_REGION": "eu-central-1"},
+        "set AWS_PROFILE to one that",
+    ),
+    "no such region": ({"AWS_REGION": "eu central"}, "set AWS_REGION to a region of AWS"),
+    "no keys": ({"AWS_EC2_METADATA_DISABLED": "true"}, "no AWS credentials were found"),
+    "SSO": ({}, f"not signed in to AWS, or no longer; run aws sso login --profile {PROFILE}"),
+}
+
+
+@pytest.mark.parametrize("case", NOT_SIGNED_IN)
+def test_who_is_not_signed_in_is_told_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, case: str
+) -> None:
+    variables, said = NOT_SIGNED_IN[case]
+    variables = {
+        "LAKE_URL": "s3://a-new-lake/some/prefix",
+        "AWS_CONFIG_FILE": str(tmp_path / "config"),
+        "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "credentials"),
+        **variables,
+    }
+    if case == "SSO":
+        variables |= IdentityServer().for_a_person(tmp_path, None)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("sys.argv", ["amplitude-assets", "bootstrap", "aws", "--apply"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code in (1, 2)
+    told = capsys.readouterr().err.strip()
+    assert told.startswith("amplitude-assets: ")
+    assert said in told
+    assert len(told.splitlines()) == 1
