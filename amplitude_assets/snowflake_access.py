@@ -166,6 +166,11 @@ def _check_key(settings: Settings) -> None:
     try:
         data = path.read_bytes()
         load_pem_private_key(data, passphrase.get_secret_value().encode() if passphrase else None)
+    except FileNotFoundError:
+        raise SettingsError(
+            f"SNOWFLAKE_PRIVATE_KEY_PATH: {path} is not there; "
+            "amplitude-assets bootstrap snowflake --apply makes it"
+        ) from None
     except OSError as error:
         raise SettingsError(
             f"SNOWFLAKE_PRIVATE_KEY_PATH: cannot read {path}: {error.strerror}"

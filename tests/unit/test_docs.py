@@ -26,7 +26,7 @@ from tests.support.documents import (
 )
 
 # Beside ours: what a machine with an AWS account, Snowflake's own client or git would have.
-_FOREIGN_PROGRAMS = {"aws", "cp", "git", "terraform", "uv", "cd", "pip", "pre-commit"}
+_FOREIGN_PROGRAMS = {"aws", "cp", "git", "openssl", "terraform", "uv", "cd", "pip", "pre-commit"}
 # Settings of Dagster's own.
 _FOREIGN_NAMES = {"DAGSTER_EVENT_BATCH_SIZE"}
 # What runs make, and folders of a lake or of the user's.
