@@ -21,7 +21,7 @@ from amplitude_assets.emulator.oddities import with_long_text
 from amplitude_assets.emulator.people import Population
 from amplitude_assets.emulator.rhythm import Rhythm
 from amplitude_assets.emulator.scripts import Pool, Scripts, write_scripts
-from amplitude_assets.emulator.visits import Calendar
+from amplitude_assets.emulator.visit_calendar import Calendar
 
 PROJECT_ID = 100011
 
