@@ -41,17 +41,11 @@ def with_column_lineage(
     Working it out waits for dbt to end, which holds the file on DuckDB. It is told as a step of its
     own.
     """
-    known, models = _known_lineage(context, version), len(context.selected_asset_keys)
-    if known is None:
-        events = _with_columns(dbt, invocation, _ended(events))
-    told: StepProgress | None = None
-    for event in events:
+    known = _known_lineage(context, version)
+    for event in events if known is not None else _described(dbt, invocation, events, progress):
         if not isinstance(event, Output):
             yield event
             continue
-        if known is None:
-            told = told or StepProgress(progress, "column lineage", models, parts="models")
-            told.add(1)
         lineage = (known or {}).get(context.asset_key_for_output(event.output_name), {})
         metadata: dict[str, Any] = {**event.metadata, **lineage, _VERSION: version}
         # The schema of the asset's definition has the columns' descriptions too.
@@ -59,15 +53,14 @@ def with_column_lineage(
         yield event.with_metadata(metadata)
 
 
-def _with_columns(dbt: Dbt, invocation: DbtCliInvocation, events: Iterator[Any]) -> Iterator[Any]:
-    invocation.adapter = dbt.adapter()
-    return DbtEventIterator(events, invocation).fetch_column_metadata()
+def _described(
+    dbt: Dbt, invocation: DbtCliInvocation, events: Iterator[Any], progress: ProgressSink
+) -> Iterator[Any]:
+    """Take what dbt tells until it ends, and return it, the models first and with their columns.
 
-
-def _ended(events: Iterator[Any]) -> Iterator[Any]:
-    """Take what dbt tells until it ends, and return it; an error comes where it came.
-
-    dagster-dbt waits for dbt too, but with a loop that keeps a core busy.
+    dagster-dbt waits for dbt too, but with a loop that keeps a core busy. And it would look at the
+    columns of each test, which has no table: on DuckDB for nothing, and an error on Snowflake. What
+    dbt failed with comes last.
     """
     held: list[Any] = []
     failure: Exception | None = None
@@ -75,13 +68,15 @@ def _ended(events: Iterator[Any]) -> Iterator[Any]:
         held.extend(events)
     except Exception as error:  # noqa: BLE001  it is raised below, after what came before it
         failure = error
-
-    def told() -> Iterator[Any]:
-        yield from held
-        if failure is not None:
-            raise failure
-
-    return told()
+    models = [event for event in held if isinstance(event, Output)]
+    invocation.adapter = dbt.adapter()
+    told = StepProgress(progress, "column lineage", len(models), parts="models")
+    for model in DbtEventIterator(iter(models), invocation).fetch_column_metadata():
+        told.add(1)
+        yield model
+    yield from (event for event in held if not isinstance(event, Output))
+    if failure is not None:
+        raise failure
 
 
 def _known_lineage(
