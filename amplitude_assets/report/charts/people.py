@@ -117,6 +117,24 @@ def _lifecycle(overview: Overview) -> Chart:
     )
     if not periods or overview.coverage is None:
         return Chart("lifecycle", "No active users, so none came or went", note)
+    told = _newest_whole(overview.coverage, period, periods)
+    return Chart(
+        "lifecycle",
+        f"{_named(period, told.start)}: {count(told.new)} new, {count(told.current)} current, "
+        f"{count(told.resurrected)} resurrected, {count(told.dormant)} gone dormant",
+        note,
+        _lifecycle_figure(periods, overview.coverage),
+        Table(
+            (period.capitalize(), "New", "Current", "Resurrected", "Dormant"),
+            [
+                (str(row.start), *map(count, (row.new, row.current, row.resurrected, row.dormant)))
+                for row in periods
+            ],
+        ),
+    )
+
+
+def _lifecycle_figure(periods: list[LifecyclePeriod], coverage: Coverage) -> go.Figure:
     x = [period.start.isoformat() for period in periods]
     series = (
         ("Current", [period.current for period in periods], BLUE, ""),
@@ -142,23 +160,9 @@ def _lifecycle(overview: Overview) -> Chart:
         barmode="relative",
         bargap=0.25,
         hovermode="x unified",
-        xaxis=date_axis(overview.coverage),
+        xaxis=date_axis(coverage),
     )
-    told = _newest_whole(overview.coverage, period, periods)
-    return Chart(
-        "lifecycle",
-        f"{_named(period, told.start)}: {count(told.new)} new, {count(told.current)} current, "
-        f"{count(told.resurrected)} resurrected, {count(told.dormant)} gone dormant",
-        note,
-        figure,
-        Table(
-            (period.capitalize(), "New", "Current", "Resurrected", "Dormant"),
-            [
-                (str(row.start), *map(count, (row.new, row.current, row.resurrected, row.dormant)))
-                for row in periods
-            ],
-        ),
-    )
+    return figure
 
 
 def _newest_whole(

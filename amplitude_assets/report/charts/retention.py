@@ -116,8 +116,19 @@ def _heat_map(overview: Overview) -> Chart:
     cohorts = _by_cohort(rows, by_week)
     if not cohorts:
         return Chart("retention-cohorts", "No new users in these hours", note, wide=True)
-    names = [short_day(start) for start in cohorts]
     last = max(max(cells) for cells in cohorts.values())
+    return Chart(
+        "retention-cohorts",
+        _cohorts_title(cohorts, by_week),
+        note,
+        _heat_map_figure(cohorts, last),
+        _cohort_table(cohorts, last, by_week),
+        wide=True,
+    )
+
+
+def _heat_map_figure(cohorts: dict[date, dict[int, _Cell]], last: int) -> go.Figure:
+    names = [short_day(start) for start in cohorts]
     grid = [[cells.get(day) for day in range(last + 1)] for cells in cohorts.values()]
     returns = [cell.share for row in grid for cell in row[1:] if cell]
     figure = go.Figure(
@@ -154,14 +165,7 @@ def _heat_map(overview: Overview) -> Chart:
             "tickvals": _thinned(len(names)), "ticktext": [names[n] for n in _thinned(len(names))],
         },
     )  # fmt: skip
-    return Chart(
-        "retention-cohorts",
-        _cohorts_title(cohorts, by_week),
-        note,
-        figure,
-        _cohort_table(cohorts, last, by_week),
-        wide=True,
-    )
+    return figure
 
 
 def _cohorts_title(cohorts: dict[date, dict[int, _Cell]], by_week: bool) -> str:
