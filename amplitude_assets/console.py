@@ -20,6 +20,7 @@ from amplitude_assets.instance import open_instance
 from amplitude_assets.interrupts import run_until_interrupted
 from amplitude_assets.lake.store import LakeError
 from amplitude_assets.progress_display import progress_display
+from amplitude_assets.report.words import plural
 from amplitude_assets.resources import (
     dbt_resource,
     open_export_client,
@@ -40,13 +41,14 @@ def run_on_terminal(settings: Settings, hours: HourRange) -> int:
     # The real standard output, also while what dbt writes there is kept off it.
     console = Console(file=sys.stdout)
     open_warehouse(settings)  # refuses settings that cannot be used; it connects later
-    _refuse_wrong_keys(settings, hours)
+    with progress_display(console):
+        _refuse_wrong_keys(settings, hours)
     began = time.monotonic()
     with (
         open_instance(settings) as instance,
         progress_display(console) as progress,
     ):
-        console.print(f"{_source(settings)}: {hours}, {len(hours):,} hours", soft_wrap=True)
+        console.print(f"{_source(settings)}: {hours}, {plural(len(hours), 'hour')}", soft_wrap=True)
         # Dagster and dbt take seconds to import: after the checks at the door.
         from amplitude_assets.main_run import run_main_job
 
@@ -78,7 +80,7 @@ def print_status(settings: Settings, hours: HourRange) -> int:
         f"{len(missing):,} missing"
     )
     for gap in contiguous_ranges(missing):
-        console.print(f"missing  {gap}  ({len(gap):,} hours)", highlight=False)
+        console.print(f"missing  {gap}  ({plural(len(gap), 'hour')})", highlight=False)
     if ledger:
         console.print(_ledger_table(ledger))
     if missing:
@@ -98,12 +100,13 @@ def backfill_on_terminal(settings: Settings, hours: HourRange, *, again: bool) -
 
     console = Console(file=sys.stdout, soft_wrap=True, highlight=False)
     dagster = RunningDagster(settings)
-    wanted = list(hours if again else missing_hours(dagster, hours))
+    with progress_display(console):
+        wanted = list(hours if again else missing_hours(dagster, hours))
     if not wanted:
         console.print(f"{hours}: every hour is in bronze; --again asks for them all the same")
         return 0
-    backfill = dagster.launch(wanted, title=f"{hours}, {len(wanted):,} hours")
-    console.print(f"{hours}: {len(wanted):,} hours, {dagster.link_to(backfill)}")
+    backfill = dagster.launch(wanted, title=f"{hours}, {plural(len(wanted), 'hour')}")
+    console.print(f"{hours}: {plural(len(wanted), 'hour')}, {dagster.link_to(backfill)}")
     with progress_display(console) as progress:
         ended = follow(dagster, backfill, progress)
     console.print(f"{ended.done:,} of {len(wanted):,} hours, {ended.status}")
