@@ -30,6 +30,7 @@ CONTRACT = {
     ],
 }  # fmt: skip
 
+_LINEAGE = "dagster/column_lineage"
 LOAD_COLUMNS = ["load_id", "loaded_at", "fetched_at"]
 
 Tables = dict[str, list[tuple[object, ...]]]
@@ -48,6 +49,18 @@ class Place:
         done = amplitude_assets("run", *asked, env=self.env, cwd=self.folder)
         assert done.returncode == 0, done.stderr + done.stdout
         return done.stdout
+
+    def lineage(self) -> dict[AssetKey, object]:
+        """Return the column lineage that Dagster's instance has of each model."""
+        home = str(self.folder / "data" / "dagster")
+        found: dict[AssetKey, object] = {}
+        with DagsterInstance.from_config(home) as instance:
+            for key in instance.all_asset_keys():
+                event = instance.get_latest_materialization_event(key)
+                materialization = event.asset_materialization if event else None
+                if materialization and _LINEAGE in materialization.metadata:
+                    found[key] = materialization.metadata[_LINEAGE].value
+        return found
 
     def tables(self, *, load_columns: bool = True) -> Tables:
         """Read every table of the contract, whole and in order.
@@ -145,6 +158,9 @@ def test_what_was_done_is_in_dagsters_instance(
 def test_running_the_same_hours_again_changes_no_table(loaded: Place, tables: Tables) -> None:
     loaded.run(DAY)
     assert loaded.tables() == tables
+    logs = (loaded.folder / "data" / "dbt").glob("*/dbt.log")
+    newest = max(logs, key=lambda path: path.stat().st_mtime)
+    assert "no changes found, skipping parsing" in newest.read_text()
 
 
 def test_hours_in_another_order_give_the_same_tables(
@@ -155,6 +171,8 @@ def test_hours_in_another_order_give_the_same_tables(
     other.run(HourRange(middle, DAY.last))
     other.run(HourRange(DAY.first, middle - HOUR))
     assert other.tables(load_columns=False) == loaded.tables(load_columns=False)
+    assert len(other.lineage()) > 40
+    assert other.lineage() == loaded.lineage()
 
 
 def test_status_shows_the_gaps_first(loaded: Place) -> None:
