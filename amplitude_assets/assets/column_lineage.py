@@ -1,8 +1,9 @@
 """Column lineage of the dbt models: from which columns each column is made.
 
 dagster-dbt works it out from the compiled SQL in some seconds of computing, and it changes only
-with the project. So it is worked out once for a version of the project and then carried over from
-each model's last materialisation: Dagster's UI reads it from the newest.
+with the project. So it is worked out once for a version of the project and then carried over, from
+the file beside the manifest or from each model's last materialisation: Dagster's UI reads it from
+the newest.
 """
 
 import hashlib
@@ -10,8 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from dagster import AssetExecutionContext, AssetKey, MetadataValue, Output
+from dagster import AssetExecutionContext, AssetKey, Output, TableColumnLineage
 
+from amplitude_assets.assets.kept_lineage import Lineage, keep_lineage, read_lineage
 from amplitude_assets.dbt_apart import Dbt, DbtCliInvocation, DbtEventIterator
 from amplitude_assets.progress import ProgressSink, StepProgress
 
@@ -34,23 +36,31 @@ def with_column_lineage(
     invocation: DbtCliInvocation,
     events: Iterator[Any],
     version: str,
+    kept: Path,
     progress: ProgressSink,
 ) -> Iterator[Any]:
     """Yield the events of a dbt run, those of models with their column lineage.
 
-    Working it out waits for dbt to end, which holds the file on DuckDB. It is told as a step of its
-    own.
+    `kept` is the file that has it, or gets it. Working it out waits for dbt to end, which holds the
+    file on DuckDB. It is told as a step of its own.
     """
-    known = _known_lineage(context, version)
+    models = context.selected_asset_keys
+    known = read_lineage(kept, version, models) or _known_lineage(context, version)
+    found: dict[AssetKey, TableColumnLineage | None] = {}
     for event in events if known is not None else _described(dbt, invocation, events, progress):
         if not isinstance(event, Output):
             yield event
             continue
-        lineage = (known or {}).get(context.asset_key_for_output(event.output_name), {})
-        metadata: dict[str, Any] = {**event.metadata, **lineage, _VERSION: version}
+        key = context.asset_key_for_output(event.output_name)
+        metadata: dict[str, Any] = {**event.metadata, _VERSION: version}
+        if known and known[key]:
+            metadata[_LINEAGE] = known[key]
+        found[key] = _lineage_in(metadata)
         # The schema of the asset's definition has the columns' descriptions too.
         metadata.pop(_SCHEMA, None)
         yield event.with_metadata(metadata)
+    if known is None:
+        keep_lineage(kept, version, found)
 
 
 def _described(
@@ -79,11 +89,9 @@ def _described(
         raise failure
 
 
-def _known_lineage(
-    context: AssetExecutionContext, version: str
-) -> Mapping[AssetKey, Mapping[str, MetadataValue]] | None:
+def _known_lineage(context: AssetExecutionContext, version: str) -> Lineage | None:
     """Return the lineage of all models of this run, or None if one is not of this version."""
-    known: dict[AssetKey, Mapping[str, MetadataValue]] = {}
+    known: dict[AssetKey, TableColumnLineage | None] = {}
     for key in context.selected_asset_keys:
         event = context.instance.get_latest_materialization_event(key)
         metadata = (
@@ -91,5 +99,10 @@ def _known_lineage(
         )
         if _VERSION not in metadata or metadata[_VERSION].value != version:
             return None
-        known[key] = {_LINEAGE: metadata[_LINEAGE]} if _LINEAGE in metadata else {}
+        known[key] = _lineage_in(metadata)
     return known
+
+
+def _lineage_in(metadata: Mapping[str, Any]) -> TableColumnLineage | None:
+    lineage = metadata.get(_LINEAGE)
+    return getattr(lineage, "value", lineage)

@@ -62,6 +62,7 @@ def dbt_models_asset(settings: Settings) -> AssetsDefinition:
     )
     _prepare_manifest(project, settings)
     version = project_version(_sources(project.project_dir))
+    kept = project.manifest_path.with_name("column_lineage.json")
 
     @dbt_assets(
         name="dbt_models",
@@ -87,7 +88,9 @@ def dbt_models_asset(settings: Settings) -> AssetsDefinition:
             _hand_on_parsed(_parsed_folder(settings), target)
             invocation = dbt.cli(build, context=context, target_path=target)
             events = _counted(invocation.stream(), told)
-            yield from with_column_lineage(context, dbt, invocation, events, version, progress)
+            yield from with_column_lineage(
+                context, dbt, invocation, events, version, kept, progress
+            )
             _hand_on_parsed(target, _parsed_folder(settings))
         tell_hour_figures(context, warehouse, settings.project_id)
 
