@@ -85,7 +85,7 @@ def test_hostile_values_are_data_and_nothing_more(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     with serve(HostileWorld(WorldSettings(events_per_hour=60))) as emulator:
         place = Place(folder, emulator.base_url)
-        outcome = place.run(models=True)
+        outcome = place.run(models=True, data_tests=True)
     assert outcome.succeeded, outcome.reasons
     sent = sorted(json.dumps(sent) for sent in events())
     assert sorted(row[4] for row in place.bronze()[BAD]["raw_events"]) == sent

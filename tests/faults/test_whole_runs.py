@@ -29,7 +29,7 @@ def emulator() -> Iterator[Emulator]:
 @pytest.fixture(scope="module")
 def clean(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Clean:
     place = Place(tmp_path_factory.mktemp("clean"), emulator.base_url)
-    outcome = place.run(models=True)
+    outcome = place.run(models=True, data_tests=True)
     assert outcome.succeeded, outcome.reasons
     return place.bronze(), models_of(place)
 

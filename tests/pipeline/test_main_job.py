@@ -43,10 +43,11 @@ class Place:
     folder: Path
     env: dict[str, str]
 
-    def run(self, hours: HourRange) -> str:
+    def run(self, hours: HourRange, *, data_tests: bool = False) -> str:
         """Load these hours by the command, which must succeed, and return what it printed."""
         asked = ("--from", format_hour(hours.first), "--to", format_hour(hours.last))
-        done = amplitude_assets("run", *asked, env=self.env, cwd=self.folder)
+        env = self.env if data_tests else {**self.env, "DBT_RESOURCE_TYPES": "model seed"}
+        done = amplitude_assets("run", *asked, env=env, cwd=self.folder)
         assert done.returncode == 0, done.stderr + done.stdout
         return done.stdout
 
@@ -102,7 +103,7 @@ def place(folder: Path, server: dict[str, str]) -> Place:
 @pytest.fixture(scope="module")
 def loaded(server: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Place:
     loaded = place(tmp_path_factory.mktemp("loaded"), server)
-    loaded.run(DAY)
+    loaded.run(DAY, data_tests=True)
     return loaded
 
 

@@ -61,6 +61,8 @@ def dagster(
         "AUTOMATION_ENABLED": "true",
         "LOOKBACK_DAYS": "1",
         "RUN_HOURS": str(RUN_HOURS),
+        # The models follow several times here; `test_dagster_ui.py` has their data tests.
+        "DBT_RESOURCE_TYPES": "model seed",
     }
     with dagster_processes(tmp_path_factory.mktemp("dagster"), settings) as processes:
         yield processes
