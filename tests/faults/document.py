@@ -46,7 +46,7 @@ OTHERS = [
     (
         "Another program has the DuckDB file open",
         "It is waited for, up to a bound; then the message names the file.",
-        "test_at_once.py::test_a_program_that_has_the_file_open_is_waited_for_and_then_named",
+        "../unit/warehouse/test_duckdb_file.py::test_a_program_that_has_the_file_open_is_waited_for_and_then_named",
     ),
     (
         "The disk is full, or a folder read-only",
