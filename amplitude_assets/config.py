@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 from dotenv import load_dotenv
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     Field,
     SecretStr,
@@ -49,6 +50,9 @@ Hour = Annotated[
     datetime, BeforeValidator(lambda value: parse_hour(value) if isinstance(value, str) else value)
 ]
 
+# Made absolute when the settings load: dbt changes to the folder of its project, also for us.
+WholePath = Annotated[Path, AfterValidator(lambda path: path.expanduser().resolve())]
+
 Names = Annotated[
     tuple[str, ...],
     NoDecode,
@@ -79,7 +83,7 @@ class Settings(BaseSettings):
 
     # Where data goes
     aws_region: str | None = None
-    data_dir: Path = Path("data")
+    data_dir: WholePath = Field(default=Path("data"), validate_default=True)
     lake_url: str | None = None
     lake_encryption: Literal["AES256", "aws:kms"] | None = None
     lake_kms_key_id: str | None = None
@@ -87,12 +91,12 @@ class Settings(BaseSettings):
         Literal["STANDARD", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR"] | None
     ) = None
     warehouse: Literal["duckdb", "snowflake"] = "duckdb"
-    duckdb_path: Path | None = None
+    duckdb_path: WholePath | None = None
     run_hours: int = Field(default=168, ge=0, le=8760)
     archive_max_ratio: int = Field(default=1000, ge=1)
     archive_max_file_bytes: int = Field(default=64 * 1024**3, ge=1)
     landing_retention_hours: int = Field(default=48, ge=0)
-    dagster_home: Path | None = None
+    dagster_home: WholePath | None = None
 
     # What does not come in
     privacy_drop: Names = ()
@@ -102,7 +106,7 @@ class Settings(BaseSettings):
     # Snowflake
     snowflake_account: str | None = None
     snowflake_user: str | None = None
-    snowflake_private_key_path: Path | None = None
+    snowflake_private_key_path: WholePath | None = None
     snowflake_private_key_passphrase: SecretStr | None = None
     snowflake_role: str | None = None
     snowflake_warehouse: str | None = None
@@ -130,12 +134,6 @@ class Settings(BaseSettings):
         if path is not None and path.stem in ("bronze", "silver", "gold"):
             raise ValueError(f"{path.name} has the name of a schema; call the file something else")
         return path
-
-    @field_validator("snowflake_private_key_path")
-    @classmethod
-    def _is_whole(cls, path: Path | None) -> Path | None:
-        # dbt runs in the folder of its project, where a relative path would lead elsewhere.
-        return None if path is None else path.expanduser().resolve()
 
     @field_validator("project_timezone")
     @classmethod
@@ -232,20 +230,15 @@ class Settings(BaseSettings):
         key = self.privacy_hash_key.get_secret_value() if self.privacy_hash_key else None
         return masks_of(self.privacy_drop, self.privacy_hash, key)
 
-    @cached_property
-    def data_path(self) -> Path:
-        """Return `DATA_DIR` as an absolute path."""
-        return self.data_dir.expanduser().resolve()
-
     @property
     def dagster_home_path(self) -> Path:
         """Return the folder where Dagster keeps its state."""
-        return (self.dagster_home or self.data_path / "dagster").expanduser().resolve()
+        return self.dagster_home or self.data_dir / "dagster"
 
     @property
     def resolved_lake_url(self) -> str:
         """Return the lake's URL, a folder under `DATA_DIR` when none is set."""
-        return self.lake_url or (self.data_path / "lake").as_uri()
+        return self.lake_url or (self.data_dir / "lake").as_uri()
 
     @property
     def uses_s3(self) -> bool:
@@ -255,10 +248,8 @@ class Settings(BaseSettings):
 
     @property
     def resolved_duckdb_path(self) -> Path:
-        """Return the DuckDB file's absolute path."""
-        if self.duckdb_path is None:
-            return self.data_path / "warehouse.duckdb"
-        return self.duckdb_path.expanduser().resolve()
+        """Return the DuckDB file's path, in `DATA_DIR` when none is set."""
+        return self.duckdb_path or self.data_dir / "warehouse.duckdb"
 
     @property
     def database(self) -> str:
@@ -270,7 +261,7 @@ class Settings(BaseSettings):
     @property
     def report_path(self) -> Path:
         """Return where the overview report is written."""
-        return self.data_path / "reports" / "overview.html"
+        return self.data_dir / "reports" / "overview.html"
 
 
 def load_settings() -> Settings:

@@ -105,7 +105,7 @@ def _tried(link: str, attempt: Callable[[], str], fix: str = "") -> Finding:
 
 
 def _try_folder(settings: Settings) -> str:
-    folder = settings.data_path
+    folder = settings.data_dir
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

@@ -82,9 +82,9 @@ def _places(settings: Settings) -> Places:
 @contextmanager
 def _alone(settings: Settings) -> Iterator[None]:
     """Let one at a time forget: two would write over each other's hours."""
-    settings.data_path.mkdir(parents=True, exist_ok=True)
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(settings.data_path / ".forget.lock", timeout=0):
+        with FileLock(settings.data_dir / ".forget.lock", timeout=0):
             yield
     except Timeout:
         raise SettingsError("another forget is under way here; wait until it is done") from None

@@ -16,7 +16,7 @@ def write_model_reference(settings: Settings, warehouse: "Warehouse", dbt: "Dbt"
     It holds the columns' types too, as the warehouse has them by now. Raises
     DagsterDbtCliRuntimeError when dbt cannot read the project or the warehouse.
     """
-    folder = settings.data_path / "dbt-docs"
+    folder = settings.data_dir / "dbt-docs"
     with warehouse.exclusive(), dbt_environment(settings):
         dbt.cli(["docs", "generate", "--static"], target_path=folder).wait()
     return folder / "static_index.html"

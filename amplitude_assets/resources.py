@@ -69,7 +69,7 @@ def _client(settings: Settings, origin: str, api_key: str, secret_key: str) -> E
 
 def open_landing(settings: Settings) -> Landing:
     """Return the landing area under `DATA_DIR`."""
-    return Landing(settings.data_path / "landing", settings.project_id)
+    return Landing(settings.data_dir / "landing", settings.project_id)
 
 
 def open_lake(settings: Settings, s3: "S3Resource | None" = None) -> Lake:

@@ -123,7 +123,7 @@ def _parsed_folder(settings: Settings) -> Path:
 
 def dbt_targets(settings: Settings) -> Path:
     """Return the folder under `DATA_DIR` where dbt writes its log and the SQL of each run."""
-    return settings.data_path / "dbt"
+    return settings.data_dir / "dbt"
 
 
 class LayerTranslator(DagsterDbtTranslator):

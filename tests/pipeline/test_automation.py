@@ -245,7 +245,7 @@ def test_the_nightly_recheck_corrects_what_has_changed_and_leaves_the_rest(
 
 def test_maintenance_clears_what_is_old_and_keeps_what_is_not(pipeline: Pipeline) -> None:
     assert pipeline.load(HourRange(NEWEST - HOUR, NEWEST)).success
-    lake = pipeline.settings.data_path / "lake"
+    lake = pipeline.settings.data_dir / "lake"
     kept = {path for path in lake.rglob("*") if path.is_file()}
     left_behind = lake / "events" / "half.json.gz#1"
     left_behind.write_bytes(b"half")
@@ -253,10 +253,10 @@ def test_maintenance_clears_what_is_old_and_keeps_what_is_not(pipeline: Pipeline
     pipeline.graph = build_definitions(pipeline.settings, clock=lambda: later)
     result = pipeline.run("maintenance_job", RunRequest())
     assert result.success
-    landing = pipeline.settings.data_path / "landing"
+    landing = pipeline.settings.data_dir / "landing"
     assert [path for path in landing.rglob("*") if path.is_file()] == []
     assert {path for path in lake.rglob("*") if path.is_file()} == kept
-    page = (pipeline.settings.data_path / "dbt-docs" / "static_index.html").read_text()
+    page = (pipeline.settings.data_dir / "dbt-docs" / "static_index.html").read_text()
     assert "rpt_data_quality" in page
 
 

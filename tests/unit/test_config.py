@@ -115,6 +115,32 @@ def test_dbt_sees_the_settings_and_the_next_reader_does_not(
     assert dict(os.environ) == before
 
 
+def test_relative_paths_are_of_the_folder_that_the_settings_were_read_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DATA_DIR")
+    embedded = load_settings()
+    for name, path in {
+        "DATA_DIR": "somewhere",
+        "DUCKDB_PATH": "w/events.duckdb",
+        "DAGSTER_HOME": "home",
+        "SNOWFLAKE_PRIVATE_KEY_PATH": "keys/pipeline.p8",
+    }.items():
+        monkeypatch.setenv(name, path)
+    settings = load_settings()
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)  # as dbt does
+    assert embedded.resolved_duckdb_path == tmp_path / "data" / "warehouse.duckdb"
+    assert embedded.resolved_lake_url == (tmp_path / "data" / "lake").as_uri()
+    assert embedded.dagster_home_path == tmp_path / "data" / "dagster"
+    assert settings.resolved_duckdb_path == tmp_path / "w" / "events.duckdb"
+    assert settings.resolved_lake_url == (tmp_path / "somewhere" / "lake").as_uri()
+    assert settings.report_path.is_relative_to(tmp_path / "somewhere")
+    assert settings.dagster_home_path == tmp_path / "home"
+    assert settings.snowflake_private_key_path == tmp_path / "keys" / "pipeline.p8"
+
+
 def test_masks_are_read_from_lists(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PRIVACY_DROP", "ip_address, user_properties.e.mail")
     monkeypatch.setenv("PRIVACY_HASH", "user_id")
