@@ -46,12 +46,16 @@ def open_instance(settings: Settings) -> "DagsterInstance":
     is not enforced until a first run has been through it.
     """
     from dagster import DagsterInstance
+    from dagster._core.instance.ref import InstanceRef
     from filelock import FileLock
+
+    from amplitude_assets.step_output import without_repeating
 
     prepare_home(settings)
     # The first one makes the tables, which Dagster does not do twice at once.
     with FileLock(settings.dagster_home_path / ".opening.lock"):
-        instance = DagsterInstance.get()
+        ref = InstanceRef.from_dir(str(settings.dagster_home_path))
+        instance = DagsterInstance.from_ref(without_repeating(ref))
         _make_tables_and_limits(instance)
         end_runs_of_the_gone(instance, settings.dagster_home_path)
     _hold_open(instance, settings.dagster_home_path / "history")

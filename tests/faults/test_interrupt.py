@@ -38,6 +38,7 @@ def started(env: dict[str, str], folder: Path) -> Iterator[subprocess.Popen[str]
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        process_group=0,  # as a shell does
     ) as run:
         try:
             yield run
@@ -61,7 +62,7 @@ def test_a_silent_server_keeps_no_command_from_ending_and_a_killed_one_stops_no_
         asked = 1 + len(HOURS)  # the look at the keys, which waits for no body, and each hour
         with started(env, tmp_path) as run:
             wait_until(lambda: emulator.max_concurrent == asked, "all is asked for")
-            run.send_signal(signal.SIGINT)
+            os.killpg(run.pid, signal.SIGINT)  # as a terminal does on Ctrl+C
             told, _ = run.communicate(timeout=60)
         assert run.returncode == 130
         assert "Traceback" not in told

@@ -1,8 +1,9 @@
 """Dagster's instance as we set it up: the queue, the pools, what is retried and what is kept."""
 
+import sys
 from collections import Counter
 
-from dagster import DagsterInstance
+from dagster import DagsterEventType, DagsterInstance, job, op
 
 from amplitude_assets.automation.requests import (
     HISTORY,
@@ -71,13 +72,36 @@ def test_only_a_lost_worker_is_worth_a_new_run() -> None:
         assert not instance.telemetry_enabled
 
 
+def test_what_a_step_prints_is_kept_for_the_ui() -> None:
+    @op
+    def talks() -> None:
+        sys.stdout.write("said\n")
+        sys.stderr.write("complained\n")
+
+    @job
+    def talk() -> None:
+        talks()
+
+    with opened() as instance:
+        run = talk.execute_in_process(instance=instance)
+        (event,) = run.filter_events(lambda one: one.event_type is DagsterEventType.LOGS_CAPTURED)
+        key = [run.run_id, "compute_logs", event.logs_captured_data.file_key]
+        kept = instance.compute_log_manager.get_log_data(key)
+        assert instance.compute_log_manager.is_capture_complete(key)
+    assert kept.stdout == b"said\n"
+    assert b"complained\n" in (kept.stderr or b"")
+
+
 def test_an_instances_own_configuration_is_kept() -> None:
     opened().dispose()
     config = Settings().dagster_home_path / "dagster.yaml"
     config.write_text(
         "telemetry:\n  enabled: false\nconcurrency:\n  runs: {max_concurrent_runs: 9}\n"
+        "compute_logs:\n  module: dagster._core.storage.noop_compute_log_manager\n"
+        "  class: NoOpComputeLogManager\n"
     )
     with opened() as instance:
+        assert type(instance.compute_log_manager).__name__ == "NoOpComputeLogManager"
         queue = instance.get_concurrency_config().run_queue_config
     assert queue is not None
     assert queue.max_concurrent_runs == 9
