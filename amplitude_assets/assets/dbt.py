@@ -51,15 +51,10 @@ def dbt_models_asset(settings: Settings) -> AssetsDefinition:
     """Return one asset for each dbt model, all built by one step.
 
     They have no partitions: an hour of uploads holds events of many dates. A run takes in every
-    load that the models have not consumed yet, however it came about.
+    load that the models have not consumed yet, however it came about. Their data tests look at what
+    the run touched; a run of checks alone is `dbt test`, which looks at whole tables.
     """
-    project = DbtProject(
-        project_dir=DBT_PROJECT_DIR,
-        profiles_dir=DBT_PROJECT_DIR,
-        target=settings.warehouse,
-        # A manifest names the tables of its warehouse, so each has its own.
-        target_path=Path("target") / settings.warehouse,
-    )
+    project = dbt_project(settings)
     _prepare_manifest(project, settings)
     version = project_version(_sources(project.project_dir))
     kept = project.manifest_path.with_name("column_lineage.json")
@@ -81,12 +76,20 @@ def dbt_models_asset(settings: Settings) -> AssetsDefinition:
         warehouse: ResourceParam[Warehouse],
         progress: ResourceParam[ProgressSink],
     ) -> Iterator[Any]:
-        told = StepProgress(progress, "dbt", len(context.selected_asset_keys), parts="models")
-        build = ["build", "--exclude-resource-type", "unit_test"]
+        selected = context.selected_asset_keys
+        command = "build" if selected else "test"
         with warehouse.exclusive(), dbt_environment(settings):
             target = dbt_targets(settings) / context.run.run_id
             _hand_on_parsed(_parsed_folder(settings), target)
-            invocation = dbt.cli(build, context=context, target_path=target)
+            invocation = dbt.cli(
+                [command, "--exclude-resource-type", "unit_test"],
+                context=context,
+                target_path=target,
+            )
+            if not selected:
+                yield from invocation.stream()
+                return
+            told = StepProgress(progress, "dbt", len(selected), parts="models")
             events = _counted(invocation.stream(), told)
             yield from with_column_lineage(
                 context, dbt, invocation, events, version, kept, progress
@@ -95,6 +98,17 @@ def dbt_models_asset(settings: Settings) -> AssetsDefinition:
         tell_hour_figures(context, warehouse, settings.project_id)
 
     return dbt_models
+
+
+def dbt_project(settings: Settings) -> DbtProject:
+    """Return the project with the manifest of the warehouse that the settings name."""
+    return DbtProject(
+        project_dir=DBT_PROJECT_DIR,
+        profiles_dir=DBT_PROJECT_DIR,
+        target=settings.warehouse,
+        # A manifest names the tables of its warehouse, so each has its own.
+        target_path=Path("target") / settings.warehouse,
+    )
 
 
 def _counted(events: Iterator[Any], told: StepProgress) -> Iterator[Any]:

@@ -1,12 +1,14 @@
-"""Maintenance: what is kept for a while is cleared, and the models' documentation is written."""
+"""Maintenance: what is kept for a while is cleared, whole tables are tested, the docs written."""
 
 import shutil
+from collections.abc import Iterator
 from datetime import datetime, timedelta
+from typing import Any
 
-from dagster import OpExecutionContext, ResourceParam, job, op
+from dagster import AssetKey, OpExecutionContext, Output, ResourceParam, job, op
 
-from amplitude_assets.assets.dbt import dbt_targets
-from amplitude_assets.config import Settings
+from amplitude_assets.assets.dbt import dbt_project, dbt_targets
+from amplitude_assets.config import Settings, dbt_environment
 from amplitude_assets.dbt_apart import Dbt
 from amplitude_assets.export.landing import Landing
 from amplitude_assets.export.tidying import sweep
@@ -70,6 +72,24 @@ def compact_warehouse(warehouse: ResourceParam[Warehouse]) -> None:
 
 
 @op(pool=WAREHOUSE_POOL)
+def check_whole_tables(
+    context: OpExecutionContext,
+    settings: ResourceParam[Settings],
+    warehouse: ResourceParam[Warehouse],
+    dbt: Dbt,
+) -> Iterator[Any]:
+    """Run the models' data tests over whole tables; a build looks at the rows that it touched."""
+    if context.instance.get_latest_materialization_event(AssetKey(["silver", "events"])):
+        with warehouse.exclusive(), dbt_environment(settings):
+            yield from dbt.cli(
+                ["test", "--exclude-resource-type", "unit_test"],
+                manifest=dbt_project(settings).manifest_path,
+                target_path=dbt_targets(settings) / context.run.run_id,
+            ).stream()
+    yield Output(None)
+
+
+@op(pool=WAREHOUSE_POOL)
 def write_dbt_docs(
     context: OpExecutionContext,
     settings: ResourceParam[Settings],
@@ -88,7 +108,7 @@ def _keep_after(settings: Settings, now: datetime) -> datetime:
 @job(
     description=(
         "Clears the landing area, the lake's unfinished files and what dbt wrote of old runs, "
-        "compacts the warehouse, and writes the models' documentation."
+        "compacts the warehouse, tests the models' whole tables, and writes their documentation."
     )
 )
 def maintenance_job() -> None:
@@ -97,4 +117,5 @@ def maintenance_job() -> None:
     sweep_lake()
     sweep_dbt()
     compact_warehouse()
+    check_whole_tables()
     write_dbt_docs()

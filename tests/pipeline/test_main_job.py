@@ -1,6 +1,7 @@
 """The main job as people run it: the command, another server, every event once, twice the same."""
 
 import collections
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,8 @@ import duckdb
 import pytest
 from dagster import AssetKey, DagsterInstance
 
+from amplitude_assets.config import Settings
+from amplitude_assets.definitions import build_definitions
 from amplitude_assets.emulator import World, WorldSettings
 from amplitude_assets.hours import HOUR, HourRange, format_hour, parse_hour, partition_of_hour
 from tests.support.command import amplitude_assets, emulate
@@ -188,6 +191,26 @@ def test_status_shows_the_gaps_first(loaded: Place) -> None:
     assert lines[1].split()[:4] == ["missing", "2025-03-08T18", "to", "2025-03-08T19"]
     assert lines[2].split()[:2] == ["missing", "2025-03-09T14"]
     assert sum(" loaded " in line or " empty " in line for line in lines[3:]) == len(DAY)
+
+
+def test_maintenance_tests_whole_tables(
+    loaded: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(loaded.folder / "data" / "dagster"))
+    settings = Settings(data_dir=tmp_path, project_timezone="America/New_York")
+    shutil.copy(loaded.folder / "data" / "warehouse.duckdb", tmp_path)
+    with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as con:
+        con.execute("insert into silver.devices select * from silver.devices limit 1")
+    job = build_definitions(settings).resolve_job_def("maintenance_job")
+    with DagsterInstance.get() as instance:
+        result = job.execute_in_process(
+            instance=instance, raise_on_error=False, op_selection=["check_whole_tables"]
+        )
+    assert not result.success
+    told = result.get_asset_check_evaluations()
+    assert len(told) > 100
+    failed = [(e.asset_key.path, e.check_name) for e in told if not e.passed]
+    assert failed == [(["silver", "devices"], "unique_devices_device_key")]
 
 
 def test_a_server_that_is_down_leaves_what_was_there(loaded: Place, tables: Tables) -> None:

@@ -13,6 +13,7 @@ from tests.support import dbt
 from tests.support.bronze import load_hours
 
 HOUR = datetime(2026, 9, 1, 5)
+NEXT_HOUR = HOUR + timedelta(hours=1)
 Build = Callable[..., dict[str, str]]
 
 LATE_EVENING = "2026-09-01 23:30:00.000000"
@@ -170,3 +171,50 @@ def test_a_late_merge_moves_history_to_the_person_who_survives(path: Path, build
         ("100011-1", 1),
         ("100011-2", 1),
     ]
+
+
+GROUPS = {"groups": {"team": "red"}}
+
+
+@pytest.fixture
+def built(path: Path, build: Build) -> Path:
+    """Return a warehouse whose second hour was built after the first, and then loaded once more."""
+    build(path)
+    again = {NEXT_HOUR: [event("c", device_id="e", **GROUPS)]}
+    load(path, again)
+    build(path)
+    load(path, again, "load-2")
+    return path
+
+
+def test_a_build_tests_the_keys_that_it_touched_and_dbt_test_whole_tables(
+    built: Path, build: Build, project: Path
+) -> None:
+    with duckdb.connect(str(built)) as con:
+        # A key of the second hour in a row of the first; and a key that the second hour has not.
+        con.execute(
+            "insert into silver.event_groups "
+            "select * replace (? as export_hour) from silver.event_groups where uuid = 'c'",
+            [HOUR],
+        )
+        con.execute("insert into silver.devices select * from silver.devices where device_id = 'd'")
+    with pytest.raises(dbt.DbtError, match="unique_event_groups_event_group_key: fail") as found:
+        build(built, select=["+devices", "+event_groups"], tests=True)
+    assert "unique_devices" not in str(found.value)
+    with pytest.raises(dbt.DbtError, match="unique_devices_device_key: fail"):
+        dbt.run(["test", "--select", "devices"], built, project=project)
+
+
+def test_a_build_tests_every_row_that_it_touched_and_no_other(
+    built: Path, build: Build, project: Path
+) -> None:
+    model = project / "models" / "silver" / "devices.sql"
+    sql = model.read_text()
+    model.write_text(sql.replace("max(event_time) as", "cast(null as timestamp) as"))
+    with duckdb.connect(str(built)) as con:
+        con.execute("update silver.devices set device_key = null where device_id = 'd'")
+    with pytest.raises(
+        dbt.DbtError, match="not_null_devices_last_seen_at: fail Got 1 result"
+    ) as found:
+        build(built, select=["+devices"], tests=True)
+    assert "not_null_devices_device_key" not in str(found.value)

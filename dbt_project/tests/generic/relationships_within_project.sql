@@ -1,12 +1,20 @@
 {# Every value of a column is a key of another model in the same project. #}
 {% test relationships_within_project(model, column, to, field) %}
+with children as (
+    select
+        project_id,
+        {{ column }}
+    from {{ model }}
+    where {{ column }} is not null
+)
+
 select
-    child.project_id,
-    child.{{ column }}
-from {{ model }} as child
-left join {{ to }} as parent
+    children.project_id,
+    children.{{ column }}
+from children
+left join {{ to }} as parents
     on
-        child.project_id = parent.project_id
-        and child.{{ column }} = parent.{{ field }}
-where child.{{ column }} is not null and parent.{{ field }} is null
+        children.project_id = parents.project_id
+        and children.{{ column }} = parents.{{ field }}
+where parents.{{ field }} is null
 {% endtest %}
