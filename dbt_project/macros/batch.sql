@@ -6,7 +6,7 @@
 {# What the results depend on besides bronze. Another value than the consumed hours carry means: rebuild. #}
 {% macro settings_fingerprint() %}
     {% set parts = [
-        'models 1', project_timezone(), week_start(), var('infer_merges_from_devices') | string,
+        'models 2', project_timezone(), week_start(), var('infer_merges_from_devices') | string,
     ] %}
     {% if execute %}
         {% for seed in graph.nodes.values() | selectattr('resource_type', 'equalto', 'seed') | sort(attribute='unique_id') %}
@@ -48,7 +48,7 @@
 
 {#
     Refuse to rebuild alone what is made by the batch: only a few hours are in it, and the history would
-    be lost. For judged_rows, events and event_duplicates.
+    be lost. For judged_uuids, judged_rows, events and event_duplicates.
 #}
 {% macro require_whole_batch() %}
     {% if execute and flags.WHICH in ('build', 'run') %}

@@ -173,6 +173,30 @@ def test_a_late_merge_moves_history_to_the_person_who_survives(path: Path, build
     ]
 
 
+def test_user_properties_are_read_again_where_they_may_have_changed(
+    path: Path, build: Build
+) -> None:
+    def seen(uuid: str, day: int, plan: str) -> dict[str, Any]:
+        time = f"2026-08-{day:02} 00:00:00.000000"
+        return event(uuid, event_time=time, user_properties={"plan": plan})
+
+    load(path, {HOUR: [seen("a", 1, "free")], NEXT_HOUR: [seen("c", 3, "free")]}, "load-2")
+    build(path)
+    # The first event is delivered again with others, and a late one comes between the two.
+    late = [seen("b", 2, "pro")]
+    load(path, {HOUR: [seen("a", 1, "trial")], NEXT_HOUR + timedelta(hours=1): late}, "load-3")
+    build(path)
+    history = (
+        "select uuid, user_properties ->> '$.plan', valid_to from silver.user_property_history "
+        "order by valid_from"
+    )
+    assert rows(path, history) == [
+        ("a", "trial", datetime(2026, 8, 2)),
+        ("b", "pro", datetime(2026, 8, 3)),
+        ("c", "free", None),
+    ]
+
+
 GROUPS = {"groups": {"team": "red"}}
 
 

@@ -217,6 +217,7 @@ select
     paying,
     event_properties,
     user_properties,
+    {{ json_object_hash('user_properties') }} as user_properties_hash,
     groups,
     group_properties,
     merged_amplitude_id,

@@ -12,48 +12,82 @@ with events as (
         user_key,
         uuid,
         event_time,
-        user_properties
+        export_hour,
+        user_properties_hash
     from {{ ref('events') }}
     {{ where_touched(ref('touched_users'), ['user_key']) }}
 ),
 
 -- One state a moment: of several events at the same time the last by uuid speaks.
 states as (
-    select
-        project_id,
-        user_key,
-        uuid,
-        event_time,
-        user_properties
+    select *
     from events
-    where {{ json_is_object('user_properties') }}
+    where user_properties_hash is not null
     qualify row_number() over (partition by user_key, event_time order by uuid desc) = 1
 ),
 
--- Most events repeat the text of the one before. Comparing text first saves taking it apart.
+-- Most events repeat the text of the one before. Only the properties of the others are read.
 rewritten_states as (
-    select
-        project_id,
-        user_key,
-        uuid,
-        event_time,
-        user_properties,
-        {{ json_canonical('user_properties') }} as canonical_properties
+    select *
     from states
     qualify
-        cast(user_properties as varchar) is distinct from lag(cast(user_properties as varchar)) over (
+        user_properties_hash is distinct from lag(user_properties_hash) over (
             partition by user_key order by event_time
         )
 ),
+{%- if is_incremental() %}
+
+-- Of these, most are in this table already. That leaves few hours of events to look in.
+known_states as (
+    select
+        rewritten_states.*,
+        history.user_properties
+    from rewritten_states
+    inner join {{ this }} as history
+        on
+            rewritten_states.user_key = history.user_key
+            and rewritten_states.event_time = history.valid_from
+            and rewritten_states.uuid = history.uuid
+            and rewritten_states.user_properties_hash = history.user_properties_hash
+),
+
+new_states as (
+    select rewritten_states.*
+    from rewritten_states
+    left join known_states
+        on
+            rewritten_states.user_key = known_states.user_key
+            and rewritten_states.event_time = known_states.event_time
+    where known_states.user_key is null
+),
+{%- endif %}
+
+read_states as (
+    select
+        new_states.*,
+        events.user_properties
+    from {{ 'new_states' if is_incremental() else 'rewritten_states as new_states' }}
+    inner join {{ ref('events') }} as events
+        on
+            new_states.project_id = events.project_id
+            and new_states.export_hour = events.export_hour
+            and new_states.uuid = events.uuid
+    {%- if is_incremental() %}
+    union all
+    select * from known_states
+    {%- endif %}
+),
+
+canonical_states as (
+    select
+        *,
+        {{ json_canonical('user_properties') }} as canonical_properties
+    from read_states
+),
 
 changes as (
-    select
-        project_id,
-        user_key,
-        uuid,
-        event_time,
-        user_properties
-    from rewritten_states
+    select *
+    from canonical_states
     qualify
         canonical_properties is distinct from lag(canonical_properties) over (
             partition by user_key order by event_time
@@ -67,5 +101,6 @@ select
     lead(event_time) over (partition by user_key order by event_time) is null as is_current,
     project_id,
     uuid,
-    user_properties
+    user_properties,
+    user_properties_hash
 from changes

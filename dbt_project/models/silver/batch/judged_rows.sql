@@ -1,6 +1,6 @@
 -- The exported lines whose place in silver is judged in this run: the lines of the batch's hours, and
--- every line of another hour whose verdict may depend on them. Only the columns that verdicts, merges and
--- touched keys need; a table, because parsing is what costs.
+-- those of judged_uuids, the lines of other hours whose verdict may depend on them. Only the columns that
+-- verdicts, merges and touched keys need; a table, because parsing is what costs.
 --
 -- Lines that were consumed before come from silver.events and silver.event_duplicates, which hold every
 -- consumed line between them, and from the verdicts of a batch that was not consumed to its end.
@@ -60,55 +60,6 @@ known_rows as {{ inlined() }} (
     from {{ event_verdicts }}
 ),
 
--- What the batch replaces, and what a batch that stopped half-way may have changed.
-replaced_rows as (
-    select
-        project_id,
-        uuid,
-        device_id,
-        insert_id
-    from known_rows
-    where ({{ in_batch() }}) or (not is_event and not is_duplicate)
-),
-
-affected_uuids as (
-    select project_id, uuid from batch_rows
-    union
-    select project_id, uuid from replaced_rows
-),
-
--- Rule 1 is judged again for these, so any of their lines may now speak for its insert_id.
-affected_insert_ids as (
-    select project_id, device_id, insert_id
-    from batch_rows
-    where insert_id is not null
-    union
-    select project_id, device_id, insert_id
-    from replaced_rows
-    where insert_id is not null
-    union
-    select known_rows.project_id, known_rows.device_id, known_rows.insert_id
-    from known_rows
-    inner join affected_uuids
-        on
-            known_rows.project_id = affected_uuids.project_id
-            and known_rows.uuid = affected_uuids.uuid
-    where known_rows.insert_id is not null
-),
-
-judged_uuids as (
-    select project_id, uuid from affected_uuids
-    union
-    select known_rows.project_id, known_rows.uuid
-    from known_rows
-    inner join affected_insert_ids
-        on
-            known_rows.project_id = affected_insert_ids.project_id
-            and known_rows.insert_id = affected_insert_ids.insert_id
-            and known_rows.device_id is not distinct from affected_insert_ids.device_id
-    where known_rows.is_event or known_rows.reason = 'insert_id_7d'
-),
-
 other_rows as (
     select
         {{ line }},
@@ -119,8 +70,14 @@ other_rows as (
         is_duplicate
     from known_rows
     where
-        not ({{ in_batch() }})
-        and (project_id, uuid) in (select judged_uuids.project_id, judged_uuids.uuid from judged_uuids)
+        {{ in_hours([ref('judged_uuids')]) }}
+        and (project_id, export_hour, uuid) in (
+            select
+                judged_uuids.project_id,
+                judged_uuids.export_hour,
+                judged_uuids.uuid
+            from {{ ref('judged_uuids') }} as judged_uuids
+        )
 )
 
 select
