@@ -8,6 +8,7 @@ the newest.
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
@@ -81,9 +82,11 @@ def _described(
     models = [event for event in held if isinstance(event, Output)]
     invocation.adapter = dbt.adapter()
     told = StepProgress(progress, "column lineage", len(models), parts="models")
-    for model in DbtEventIterator(iter(models), invocation).fetch_column_metadata():
-        told.add(1)
-        yield model
+    # Its threads change this process's folder and back, in an order that can leave it changed.
+    with chdir("."):
+        for model in DbtEventIterator(iter(models), invocation).fetch_column_metadata():
+            told.add(1)
+            yield model
     yield from (event for event in held if not isinstance(event, Output))
     if failure is not None:
         raise failure

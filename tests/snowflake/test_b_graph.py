@@ -5,7 +5,10 @@ One run of the main job, from the emulator to gold in Snowflake, as `amplitude-a
 
 import json
 import os
+import re
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,12 +20,17 @@ from dagster import AssetKey
 
 from amplitude_assets.bootstrap.aws_access import READER_ROLE
 from amplitude_assets.cli import cli
-from amplitude_assets.config import load_settings
+from amplitude_assets.config import Settings, load_settings
+from amplitude_assets.emulator import World, WorldSettings
 from amplitude_assets.hours import HOUR, HourRange, parse_hour
 from amplitude_assets.instance import open_instance
 from amplitude_assets.main_run import run_main_job
 from amplitude_assets.report.read import read_overview
 from amplitude_assets.resources import open_warehouse
+from amplitude_assets.warehouse.base import Warehouse
+from tests.oracle import Merge
+from tests.pipeline.gold_world import PROJECT_ID, Load
+from tests.snowflake.loads import publish_load
 from tests.support.fakesnow_server import SNOWFLAKE_USER_ARN
 from tests.support.s3 import S3Server
 from tests.support.snowflake import SnowflakeUnderTest
@@ -32,29 +40,50 @@ pytestmark = pytest.mark.timeout(900)
 
 _USERS = ("user FRESH_PIPELINE", "user AMPLITUDE_READER")
 HOURS = HourRange(parse_hour("2026-09-01T05"), parse_hour("2026-09-01T05") + HOUR)
+ALONE = HOURS.last + HOUR  # an hour of the forgotten person's only
+WORLD = WorldSettings(events_per_hour=100, project_id=PROJECT_ID)
+# Ids that merge files tell of: one becomes the forgotten person, the other somebody else.
+ABSORBED, KEPT = 900_000_000_001, 900_000_000_002
 
 
-def test_the_main_job_loads_and_builds(
+def test_the_main_job_loads_and_builds_and_a_person_is_forgotten(
     empty_account: SnowflakeUnderTest,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setenv("EMULATOR_EVENTS_PER_HOUR", "100")
+    monkeypatch.setenv("AMPLITUDE_PROJECT_ID", str(PROJECT_ID))
+    monkeypatch.setenv("EMULATOR_EVENTS_PER_HOUR", str(WORLD.events_per_hour))
     key = empty_account.environment.get("SNOWFLAKE_PRIVATE_KEY_PATH")
     if key is not None:  # relative, as the documentation writes it
         monkeypatch.setenv("SNOWFLAKE_PRIVATE_KEY_PATH", os.path.relpath(key))
     settings = load_settings()
+    anna = _add_an_hour_of_one_person(empty_account, tmp_path / "files")
+    _run_the_main_job(settings)
+    # Such as that a test has no table to look at, which Snowflake takes for an error.
+    assert "Traceback" not in caplog.text + capfd.readouterr().err
+    assert Path.cwd() == tmp_path  # dagster-dbt's threads go to dbt's folder and back
+    _look_at_what_is_built(settings)
+    if empty_account.double is not None:
+        empty_account.double.snowflake.statements.clear()
+    _forget(anna, open_warehouse(settings))
+    if empty_account.double is not None:  # warehouses keep the text of queries
+        assert anna.user_id not in " ".join(empty_account.double.snowflake.statements)
+
+
+def _run_the_main_job(settings: Settings) -> None:
     with open_instance(settings) as instance:
         outcome = run_main_job(settings, instance, HOURS, lambda _: None)
         loaded = instance.get_latest_materialization_event(AssetKey(["bronze", "raw_events"]))
+    assert outcome.reasons == []
+    assert outcome.succeeded
     assert loaded is not None
     assert loaded.asset_materialization is not None
     assert loaded.asset_materialization.metadata["query_id"].value
-    assert outcome.reasons == []
-    assert outcome.succeeded
-    # Such as that a test has no table to look at, which Snowflake takes for an error.
-    assert "Traceback" not in caplog.text + capfd.readouterr().err
+
+
+def _look_at_what_is_built(settings: Settings) -> None:
     warehouse = open_warehouse(settings)
     counts = warehouse.counts(settings.project_id, HOURS)
     assert sum(hour.bronze_rows for hour in counts) > 50
@@ -64,10 +93,94 @@ def test_the_main_job_loads_and_builds(
     ((users,),) = warehouse.query("select count(*) from gold.dim_users")
     assert users > 0
     overview = read_overview(warehouse.query, settings.project_id, ZoneInfo("UTC"))
-    assert [(hour.export_hour, hour.lines) for hour in overview.hours] == [
+    assert {hour.export_hour: hour.lines for hour in overview.hours}.items() >= {
         (hour.export_hour, hour.lines) for hour in counts
-    ]
+    }
     assert sum(day.day >= HOURS.first.date() for day in overview.active_days) == 1
+
+
+@dataclass(frozen=True)
+class Anna:
+    """Who is forgotten: her ids, and how many lines have one of them."""
+
+    user_id: str
+    amplitude_id: int
+    lines: int
+
+    @property
+    def mentions(self) -> re.Pattern[str]:
+        """Return what finds one of her ids in a row."""
+        ids = (self.user_id, str(self.amplitude_id), str(ABSORBED))
+        return re.compile("|".join(map(re.escape, ids)))
+
+
+def _add_an_hour_of_one_person(account: SnowflakeUnderTest, folder: Path) -> Anna:
+    """Load an hour that has nothing but a line of somebody who is in the others too.
+
+    It has an id that a merge file makes one of theirs; another merge is of somebody else.
+    """
+    lines = [json.loads(line) for hour in HOURS for line in World(WORLD).lines(hour)]
+    ((user_id, count),) = Counter(filter(None, (one["user_id"] for one in lines))).most_common(1)
+    theirs = next(line for line in lines if line["user_id"] == user_id)
+    anna = Anna(user_id, theirs["amplitude_id"], count + 1)
+    other = next(line["amplitude_id"] for line in lines if line["user_id"] is None)
+    alone = {
+        **theirs,
+        "uuid": "of-nobody-else",
+        "$insert_id": "of-nobody-else",
+        "amplitude_id": ABSORBED,
+        "user_id": None,
+        "device_id": "of-nobody-else",
+        "server_upload_time": f"{ALONE:%Y-%m-%d %H}:10:00.000000",
+    }
+    merges = [Merge(ABSORBED, anna.amplitude_id), Merge(KEPT, other)]
+    load = Load({ALONE: [json.dumps(alone).encode()]}, merges=merges)
+    account.warehouse().load(account.lake, publish_load(account.lake, load, folder), "load-1")
+    return anna
+
+
+def _forget(anna: Anna, warehouse: Warehouse) -> None:
+    """Forget her by the command; see that she is nowhere, and that nobody else changes."""
+    before = _tables(warehouse)
+    theirs = {name for name, rows in before.items() if any(map(anna.mentions.search, rows))}
+    assert theirs > {
+        "bronze.raw_events", "bronze.events", "bronze.merge_ids", "silver.events",
+        "silver.user_identities", "silver.merged_ids", "gold.dim_users", "gold.fct_sessions",
+    }  # fmt: skip
+    told = run("forget", "--user", anna.user_id, "--yes")
+    ids = f"{', '.join(sorted((str(anna.amplitude_id), str(ABSORBED))))}, user:{anna.user_id}"
+    assert f"ids     {ids}\nevents  {anna.lines} lines in bronze\nhours   3:" in told
+    assert "Nothing is left of them here." in told
+    after = _tables(warehouse)
+    assert set(after) == set(before)
+    assert not {name for name, rows in after.items() if any(map(anna.mentions.search, rows))}
+    for name in sorted(theirs):
+        left = Counter({row: n for row, n in before[name].items() if not anna.mentions.search(row)})
+        assert (name, after[name]) == (name, left)
+    gone = before["bronze.raw_events"] - after["bronze.raw_events"]
+    assert gone.total() == anna.lines
+    assert warehouse.query("select amplitude_id from bronze.merge_ids") == [(KEPT,)]
+    assert sorted(warehouse.query("select status, lines > 0 from bronze.export_hours")) == [
+        ("empty", False),
+        ("loaded", True),
+        ("loaded", True),
+    ]
+
+
+def _tables(warehouse: Warehouse) -> dict[str, Counter[str]]:
+    """Return the rows of every table and view, as text and without what is of the load."""
+    columns: dict[str, list[str]] = {}
+    for table, column in warehouse.query(
+        "select lower(table_schema) || '.' || lower(table_name), lower(column_name) "
+        "from information_schema.columns "
+        "where lower(table_schema) in ('bronze', 'silver', 'gold') order by 1, 2"
+    ):
+        if column not in ("load_id", "loaded_at", "source_object", "source_line"):
+            columns.setdefault(table, []).append(column)
+    return {
+        table: Counter(map(str, warehouse.query(f"select {', '.join(names)} from {table}")))
+        for table, names in columns.items()
+    }
 
 
 _LINKS = ("login", "role", "warehouse", "schemas", "stage", "integration", "COPY")
