@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support.migrations import read_once
 from tests.support.rungs import pytest_terminal_summary
@@ -29,6 +30,12 @@ if (
     atexit.register(shutil.rmtree, tempfile.tempdir, ignore_errors=True)
 
 read_once()
+
+# How long an example takes says something of the machine, and nothing of what is tested.
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
 
 _OURS = (
     "ALERT_",
