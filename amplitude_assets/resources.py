@@ -20,7 +20,7 @@ from amplitude_assets.export.privacy import Forgotten, Privacy
 from amplitude_assets.hours import Clock, utc_now
 from amplitude_assets.lake.forgotten import forgotten_digests
 from amplitude_assets.lake.s3 import S3Access
-from amplitude_assets.lake.s3_refusals import Refusal, chosen_profile, sign_in_refusal
+from amplitude_assets.lake.s3_refusals import Refusal, sign_in_refusal_of
 from amplitude_assets.lake.store import Lake, LakeError
 from amplitude_assets.progress import Progress, ProgressSink
 from amplitude_assets.s3_export import S3Export
@@ -116,8 +116,7 @@ def _open_store(setting: str, url: str, settings: Settings, s3: "S3Resource | No
         if session.get_credentials() is None:
             raise NoCredentialsError
     except BotoCoreError as error:
-        refusal = sign_in_refusal(type(error).__name__, str(error), chosen_profile())
-        refusal = refusal or Refusal(str(error))
+        refusal = sign_in_refusal_of(error) or Refusal(str(error))
         raise LakeError(f"cannot use {url}: {refusal.reason}", refusal.fix) from None
     access = S3Access(
         session=session,

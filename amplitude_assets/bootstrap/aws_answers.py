@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from amplitude_assets.bootstrap.steps import SetupError
-from amplitude_assets.lake.s3_refusals import chosen_profile, sign_in_refusal
+from amplitude_assets.lake.s3_refusals import sign_in_refusal_of
 
 
 def found(read: Callable[[], Any], what: str = "cannot look at what is there") -> Any | None:
@@ -29,5 +29,4 @@ def refusals(what: str) -> Iterator[None]:
     try:
         yield
     except (BotoCoreError, ClientError) as error:
-        refusal = sign_in_refusal(type(error).__name__, str(error), chosen_profile())
-        raise SetupError(str(refusal or f"{what}: {error}")) from None
+        raise SetupError(str(sign_in_refusal_of(error) or f"{what}: {error}")) from None

@@ -20,7 +20,7 @@ from amplitude_assets.bootstrap.aws_documents import LakePlace, Partition
 from amplitude_assets.bootstrap.keys import public_key_of, read_private_key, write_private_key
 from amplitude_assets.bootstrap.steps import SetupError, Step, apply_all
 from amplitude_assets.config import Settings, SettingsError
-from amplitude_assets.lake.s3_refusals import chosen_profile, sign_in_refusal
+from amplitude_assets.lake.s3_refusals import sign_in_refusal_of
 from amplitude_assets.progress_display import progress_display
 from amplitude_assets.snowflake_access import DEFAULT_STAGE, admin_connections
 
@@ -146,8 +146,7 @@ def _set_up_for_aws() -> Iterator[None]:
     try:
         yield
     except BotoCoreError as error:
-        refusal = sign_in_refusal(type(error).__name__, str(error), chosen_profile())
-        raise SettingsError(str(refusal or error)) from None
+        raise SettingsError(str(sign_in_refusal_of(error) or error)) from None
 
 
 def _names(

@@ -75,7 +75,7 @@ class Asked:
         no_keys = _NO_KEYS.search(said)
         if no_keys:
             kind, words = no_keys["kind"], no_keys["said"]
-            return sign_in_refusal(kind, words, self._profile) or Refusal(
+            return _sign_in_refusal(kind, words, self._profile) or Refusal(
                 f"AWS gave no keys: {words}",
                 "aws sts get-caller-identity fails as well then; what mends it there mends it here",
             )
@@ -160,14 +160,18 @@ class Asked:
         return source.format(profile=self._profile), renewal.format(profile=self._profile)
 
 
-def chosen_profile() -> str:
-    """Return the name of the profile that AWS's tools take on this machine."""
+def sign_in_refusal_of(error: Exception) -> Refusal | None:
+    """Say what is wrong with this machine's sign-in to AWS, from an error of botocore's.
+
+    Returns None when it is about something else.
+    """
     import botocore.session
 
-    return botocore.session.get_session().get_config_variable("profile") or "default"
+    profile = botocore.session.get_session().get_config_variable("profile") or "default"
+    return _sign_in_refusal(type(error).__name__, str(error), profile)
 
 
-def sign_in_refusal(kind: str, said: str, profile: str) -> Refusal | None:
+def _sign_in_refusal(kind: str, said: str, profile: str) -> Refusal | None:
     """Say what is wrong with the sign-in to AWS, from the name and words of botocore's error.
 
     Returns None when it is about something else.

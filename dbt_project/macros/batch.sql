@@ -104,15 +104,22 @@
 {# A where clause for the rows whose keys were touched; nothing when the model is built whole. #}
 {% macro where_touched(relation, columns) -%}
     {%- if is_incremental() -%}
-        where ({{ columns | join(', ') }}) in (select {{ columns | join(', ') }} from {{ relation }})
+        where {{ keys_are_in(columns, relation) }}
     {%- endif -%}
+{%- endmacro %}
+
+{#
+    The condition that a row has keys which a relation lists. Where the relation has other names for them,
+    `keys` maps the row's names to the relation's.
+#}
+{% macro keys_are_in(keys, relation) -%}
+    ({{ keys | join(', ') }}) in (select {{ (keys.values() if keys is mapping else keys) | join(', ') }} from {{ relation }})
 {%- endmacro %}
 
 {#
     The incremental strategy `replace_touched`: delete the rows of every touched key, insert the new
     ones, in one transaction. Unlike delete+insert it also removes keys that have no rows any more.
-    `meta.touched` maps each relation that lists keys to the columns they are in, or, where the model
-    has other names for them, to a map from the model's name to the relation's.
+    `meta.touched` maps each relation that lists keys to what `keys_are_in` takes.
 #}
 {% macro get_incremental_replace_touched_sql(arguments) %}
     {{ return(adapter.dispatch('get_incremental_replace_touched_sql')(arguments)) }}
@@ -122,9 +129,7 @@
     {% set columns = get_quoted_csv(arguments.dest_columns | map(attribute='name')) %}
     {% for relation, keys in config.get('meta')['touched'].items() %}
     delete from {{ arguments.target_relation }}
-    where ({{ keys | join(', ') }}) in (
-        select {{ (keys.values() if keys is mapping else keys) | join(', ') }} from {{ ref(relation) }}
-    );
+    where {{ keys_are_in(keys, ref(relation)) }};
     {% endfor %}
     insert into {{ arguments.target_relation }} ({{ columns }})
     select {{ columns }} from {{ arguments.temp_relation }}

@@ -89,12 +89,7 @@
     one by chance once in 2^64. What looks for changes reads this, and the objects of the changes only.
 #}
 {% macro json_object_hash(json) -%}
-    case when {{ json_is_object(json) }} then left(md5({{ json_text_of(json) }}), 16) end
-{%- endmacro %}
-
-{# A JSON value as text. #}
-{% macro json_text_of(json) -%}
-    {{ 'cast(' ~ json ~ ' as varchar)' if target.type == 'duckdb' else 'to_json(' ~ json ~ ')' }}
+    case when {{ json_is_object(json) }} then left(md5(cast({{ json }} as varchar)), 16) end
 {%- endmacro %}
 
 {# JSON as text that is equal for equal values, whatever the order of their keys. #}

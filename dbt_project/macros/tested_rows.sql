@@ -25,17 +25,13 @@
     {%- endif -%}
     {%- set listed = [] -%}
     {%- for name, keys in touched.items() -%}
-        {%- do listed.append(
-            '(' ~ keys | join(', ') ~ ') in (select ' ~ (keys.values() if keys is mapping else keys) | join(', ')
-            ~ ' from ' ~ silver_relation(name) ~ ')'
-        ) -%}
+        {%- do listed.append(keys_are_in(keys, silver_relation(name))) -%}
     {%- endfor -%}
     {%- set is_touched = listed | join(' or ') -%}
     {%- set unique_columns = columns_that_must_be_unique() -%}
     {%- if unique_columns -%}
         {# A row that was not touched may have the key of one that was. #}
-        {%- set unique_columns = unique_columns | join(', ') -%}
-        {{ return('(' ~ unique_columns ~ ') in (select ' ~ unique_columns ~ ' from ' ~ relation ~ ' where ' ~ is_touched ~ ')') }}
+        {{ return(keys_are_in(unique_columns, relation ~ ' where ' ~ is_touched)) }}
     {%- endif -%}
     {{ return(is_touched) }}
 {%- endmacro %}

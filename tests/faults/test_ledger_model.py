@@ -33,7 +33,7 @@ def manifest(lake: Lake, number: int, sizes: list[int], is_whole: bool, folder: 
     return whole.model_copy(update={"lines": whole.lines + 1, "digest": f"bad-{sorted(sizes)}"})
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, suppress_health_check=list(HealthCheck))
 @given(loads)
 def test_bronze_and_the_ledger_are_what_the_loads_add_up_to(
     tmp_path_factory: pytest.TempPathFactory, history: list[dict[int, tuple[list[int], bool]]]
@@ -66,7 +66,7 @@ def test_bronze_and_the_ledger_are_what_the_loads_add_up_to(
     st.lists(st.lists(st.integers(1, 4), max_size=3), max_size=3, unique_by=tuple),
     st.integers(0, 200_000),
 )
-@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=50, suppress_health_check=list(HealthCheck))
 def test_a_manifest_is_the_same_after_it_was_written_and_read(
     tmp_path_factory: pytest.TempPathFactory, files: list[list[int]], hours_later: int
 ) -> None:

@@ -1,10 +1,9 @@
 """Failing runs leave no secret anywhere: not on the disk, not on the terminal, not in a repr."""
 
 import base64
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from urllib.parse import quote
 
@@ -15,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from amplitude_assets.config import Settings
 from amplitude_assets.resources import build_resources, open_export_client
 from tests.support.command import amplitude_assets
+from tests.support.http import serving
 
 API_KEY, SECRET_KEY = "k3y9f27ab61c", "s3cr3t0d41aa5e77"
 PASSPHRASE, WEBHOOK = "pa55phra5e-of-the-key", "https://hooks.example.com/T0KEN-of-the-hook"
@@ -41,20 +41,12 @@ class Echo(BaseHTTPRequestHandler):
         self.body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self.do_GET()
 
-    def log_message(self, *arguments: object) -> None:
-        """Nothing."""
-
 
 @contextmanager
 def echo(status: int) -> Iterator[str]:
     """Serve `Echo` with this status, and yield its origin."""
-    handler = type("EchoWithStatus", (Echo,), {"status": status})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+    with serving(type("EchoWithStatus", (Echo,), {"status": status})) as origin:
+        yield origin
 
 
 @pytest.fixture(scope="module")

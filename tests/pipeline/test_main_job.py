@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from dagster import AssetKey, DagsterInstance
+from dagster import AssetCheckKey, AssetKey, DagsterInstance, Definitions
 
 from amplitude_assets.config import Settings
 from amplitude_assets.definitions import build_definitions
@@ -193,15 +193,21 @@ def test_status_shows_the_gaps_first(loaded: Place) -> None:
     assert sum(" loaded " in line or " empty " in line for line in lines[3:]) == len(DAY)
 
 
-def test_maintenance_tests_whole_tables(
-    loaded: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def tampered(loaded: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Definitions:
+    """Return the graph over a copy of the warehouse in which one device has two rows."""
     monkeypatch.setenv("DAGSTER_HOME", str(loaded.folder / "data" / "dagster"))
-    settings = Settings(data_dir=tmp_path, project_timezone="America/New_York")
     shutil.copy(loaded.folder / "data" / "warehouse.duckdb", tmp_path)
     with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as con:
         con.execute("insert into silver.devices select * from silver.devices limit 1")
-    job = build_definitions(settings).resolve_job_def("maintenance_job")
+    return build_definitions(Settings(data_dir=tmp_path, project_timezone="America/New_York"))
+
+
+DEVICES = AssetCheckKey(AssetKey(["silver", "devices"]), "unique_devices_device_key")
+
+
+def test_maintenance_tests_whole_tables(tampered: Definitions) -> None:
+    job = tampered.resolve_job_def("maintenance_job")
     with DagsterInstance.get() as instance:
         result = job.execute_in_process(
             instance=instance, raise_on_error=False, op_selection=["check_whole_tables"]
@@ -209,8 +215,17 @@ def test_maintenance_tests_whole_tables(
     assert not result.success
     told = result.get_asset_check_evaluations()
     assert len(told) > 100
-    failed = [(e.asset_key.path, e.check_name) for e in told if not e.passed]
-    assert failed == [(["silver", "devices"], "unique_devices_device_key")]
+    assert [e.asset_check_key for e in told if not e.passed] == [DEVICES]
+
+
+def test_a_check_alone_looks_at_its_whole_table(tampered: Definitions) -> None:
+    job = tampered.resolve_implicit_global_asset_job_def().get_subset(
+        asset_check_selection={DEVICES}
+    )
+    with DagsterInstance.get() as instance:
+        result = job.execute_in_process(instance=instance, raise_on_error=False)
+    told = {(e.asset_check_key, e.passed) for e in result.get_asset_check_evaluations()}
+    assert told == {(DEVICES, False)}
 
 
 def test_a_server_that_is_down_leaves_what_was_there(loaded: Place, tables: Tables) -> None:

@@ -6,10 +6,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha1
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
 from typing import Any
+
+from tests.support.http import serving
 
 PROFILE = "work"
 _INSTANCE = "/latest/meta-data/iam/security-credentials/"
@@ -107,12 +108,6 @@ def identity_server() -> Iterator[IdentityServer]:
         request.end_headers()
         request.wfile.write(body.encode())
 
-    quiet = {"log_message": lambda *_: None}
-    handler = type(
-        "Handler", (BaseHTTPRequestHandler,), {"do_GET": answer, "do_PUT": answer, **quiet}
-    )
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        identity.url = f"http://127.0.0.1:{server.server_port}"
+    handler = type("Handler", (BaseHTTPRequestHandler,), {"do_GET": answer, "do_PUT": answer})
+    with serving(handler) as identity.url:
         yield identity
-        server.shutdown()

@@ -4,13 +4,14 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from http.server import BaseHTTPRequestHandler
 
 import flask
 import requests
 from dagster_aws.s3 import S3Resource
 from moto.server import ThreadedMotoServer
+
+from tests.support.http import serving
 
 BUCKET = "amplitude-lake"
 ENVIRONMENT = {
@@ -127,9 +128,5 @@ def refusing(status: int, error: str, region: str = "") -> Iterator[S3Server]:
             request.wfile.write(body)
 
     methods = {f"do_{name}": answer for name in ("GET", "HEAD", "PUT", "POST")}
-    quiet = {"log_message": lambda *_: None}
-    refuses = type("Refuses", (BaseHTTPRequestHandler,), {**methods, **quiet})
-    with ThreadingHTTPServer(("127.0.0.1", 0), refuses) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        yield S3Server(f"http://127.0.0.1:{server.server_port}")
-        server.shutdown()
+    with serving(type("Refuses", (BaseHTTPRequestHandler,), methods)) as origin:
+        yield S3Server(origin)

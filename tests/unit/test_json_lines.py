@@ -115,7 +115,6 @@ texts = st.lists(st.sampled_from([b"\n", b"{}", b'{"a":1}', b"", b"x" * 40]), ma
 )
 
 
-@settings(deadline=None)
 @given(texts, st.lists(st.integers(0, 2000), max_size=8))
 def test_blocks_are_the_text_cut_at_line_ends(text: bytes, places: list[int]) -> None:
     blocks = list(whole_lines(cut(text, places)))
@@ -124,7 +123,6 @@ def test_blocks_are_the_text_cut_at_line_ends(text: bytes, places: list[int]) ->
     assert [line for block in blocks for line in split_lines(block)] == split_lines(text)
 
 
-@settings(deadline=None)
 @given(texts, st.lists(st.integers(0, 2000), max_size=8), st.integers(1, 60))
 def test_lines_over_the_limit_are_told(text: bytes, places: list[int], longest: int) -> None:
     longest_line = max((len(line) for line in text.split(b"\n")), default=0)
@@ -171,7 +169,7 @@ def mangled(draw: st.DrawFn) -> bytes:
     return line.replace(b"\n", b"")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(line=mangled())
 def test_duckdb_takes_every_line_that_is_kept(con: duckdb.DuckDBPyConnection, line: bytes) -> None:
     if fault_of(line) is not None:
@@ -187,7 +185,7 @@ def test_duckdb_takes_every_line_that_is_kept(con: duckdb.DuckDBPyConnection, li
     assert found[0][1] is not None
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(mangled() | st.sampled_from([b"", b"{}"]), max_size=6))
 def test_a_block_counts_as_its_lines_do(lines: list[bytes]) -> None:
     block = b"".join(line + b"\n" for line in lines)

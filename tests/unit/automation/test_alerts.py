@@ -1,9 +1,8 @@
 """Alerts, posted to a real server on loopback: what they say, when, and no secret in them."""
 
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 from dagster import (
@@ -23,6 +22,7 @@ from amplitude_assets.automation import alerts
 from amplitude_assets.automation.alerts import AlertError, failed_check_alert, failed_run_alert
 from amplitude_assets.automation.requests import RANGE_END, RANGE_START
 from amplitude_assets.config import Settings
+from tests.support.http import serving
 
 SECRET = "T0000-B0000-secret"
 HOURS = {RANGE_START: "2026-09-01-05:00", RANGE_END: "2026-09-01-08:00"}
@@ -31,8 +31,8 @@ HOURS = {RANGE_START: "2026-09-01-05:00", RANGE_END: "2026-09-01-08:00"}
 class Webhook:
     """A server that keeps the texts that are posted to it, and answers with `status`."""
 
-    def __init__(self, port: int) -> None:
-        self.url = f"http://127.0.0.1:{port}/services/{SECRET}"
+    def __init__(self, origin: str) -> None:
+        self.url = f"{origin}/services/{SECRET}"
         self.texts: list[str] = []
         self.status = 200
 
@@ -47,15 +47,9 @@ def webhook() -> Iterator[Webhook]:
             self.send_response(hook.status)
             self.end_headers()
 
-        def log_message(self, *args: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        hook = Webhook(server.server_port)
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-        thread.start()
+    with serving(Handler) as origin:
+        hook = Webhook(origin)
         yield hook
-        server.shutdown()
 
 
 @pytest.fixture

@@ -78,7 +78,7 @@ def test_differs_by_seed():
 
 
 @given(hour=HOURS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_every_row_was_uploaded_in_its_hour_and_is_strict_json(hour):
     for line in SMALL.lines(hour):
         assert b"\n" not in line

@@ -21,9 +21,7 @@ from amplitude_assets.json_lines import fault_of, is_blank
 
 from .building import job_of, kept_lines, name_of, write_zip
 
-FOR_A_MINUTE = settings(
-    max_examples=4000, deadline=None, suppress_health_check=list(HealthCheck), database=None
-)
+FOR_A_MINUTE = settings(max_examples=4000, suppress_health_check=list(HealthCheck), database=None)
 LIMITS = ArchiveLimits(max_member_bytes=10_000_000, max_line_bytes=1_000_000)
 
 pieces = st.sampled_from(

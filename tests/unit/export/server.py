@@ -1,11 +1,11 @@
 """A server that answers as a test says, for what the emulator does not do."""
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from http.server import BaseHTTPRequestHandler
+
+from tests.support import http
 
 
 @dataclass
@@ -41,15 +41,6 @@ def serving(answer: Callable[[int], Answer]) -> Iterator[Server]:
             self.end_headers()
             self.wfile.write(given.body)
 
-        def log_message(self, *args: Any) -> None:
-            """Nothing: the server keeps what tests ask about."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
-        server = Server(f"http://127.0.0.1:{http.server_port}")
-        thread = threading.Thread(target=http.serve_forever, args=(0.02,), daemon=True)
-        thread.start()
-        try:
-            yield server
-        finally:
-            http.shutdown()
-            thread.join()
+    with http.serving(Handler) as origin:
+        server = Server(origin)
+        yield server

@@ -287,7 +287,7 @@ def test_what_is_dense_and_small_is_no_bomb(tmp_path: Path) -> None:
     assert files.lines == 89
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data())
 def test_damage_is_told_or_does_no_harm(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

@@ -45,7 +45,7 @@ def test_parts_with_the_same_bytes_are_files_of_their_own(tmp_path: Path) -> Non
     assert kept_lines(folder, files) == [EVENT] * 3
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.data())
 def test_order_and_part_numbers_change_nothing(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
@@ -69,7 +69,7 @@ def digest_and_names(files: HourFiles) -> tuple[str, list[str], int]:
     return files.digest, [file.name for file in files.files], files.rejected_lines
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(some_lines, min_size=1, max_size=3), st.data())
 def test_other_lines_are_another_digest(
     tmp_path_factory: pytest.TempPathFactory, members: list[list[bytes]], data: st.DataObject

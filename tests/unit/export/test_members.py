@@ -107,7 +107,7 @@ def test_blank_lines_are_dropped_and_still_numbered(tmp_path: Path) -> None:
 cuts = st.lists(st.integers(0, 400), max_size=3)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(some_lines, cuts, st.booleans()), max_size=4))
 def test_every_line_is_kept_or_rejected(
     tmp_path_factory: pytest.TempPathFactory,

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from amplitude_assets.emulator.columns import COLUMNS as EXPORTED
@@ -100,7 +100,6 @@ _events = st.fixed_dictionaries(
 )
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(event=_events, ascii_only=st.booleans())
 def test_each_field_without_a_mask_has_the_value_it_had(
     event: dict[str, Any], ascii_only: bool
@@ -155,7 +154,7 @@ _lines = st.builds(
 ) | st.sampled_from([b"not json", b"", b"[]", b" ", b"\xff"])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(members=st.lists(st.lists(_lines, max_size=5), max_size=3), masked=st.booleans())
 def test_every_line_is_kept_forgotten_or_rejected(
     tmp_path_factory: pytest.TempPathFactory, members: list[list[bytes]], masked: bool

@@ -6,9 +6,8 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -22,6 +21,7 @@ from amplitude_assets.hours import parse_hour
 from amplitude_assets.lake.manifest import LakeObject
 from amplitude_assets.lake.store import LakeError
 from amplitude_assets.resources import open_lake
+from tests.support.http import serving
 from tests.support.s3 import BUCKET, S3Server, error_of, refusing, requests_taken, s3_server
 
 KEY_ID = "arn:aws:kms:eu-central-1:123456789012:key/1"
@@ -192,15 +192,13 @@ def test_aws_is_asked_where_its_own_tools_ask_it(
             self.send_error(403)
 
     keys = server.resource.model_copy(update={"endpoint_url": None, "region_name": "cn-north-1"})
-    with ThreadingHTTPServer(("127.0.0.1", 0), Proxy) as proxy:
-        Thread(target=proxy.serve_forever, daemon=True).start()
+    with serving(Proxy) as proxy:
         for name in ("HTTPS_PROXY", "https_proxy"):
-            monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.server_port}")
+            monkeypatch.setenv(name, proxy)
         for name in ("NO_PROXY", "no_proxy"):
             monkeypatch.delenv(name, raising=False)
         with pytest.raises(LakeError, match="AWS_REGION a region of AWS"):
             open_lake(Settings(lake_url=f"s3://{BUCKET}/p"), keys).write("k", b"")
-        proxy.shutdown()
     # https://docs.amazonaws.cn/en_us/aws/latest/userguide/endpoints-Beijing.html
     assert asked == {"s3.cn-north-1.amazonaws.com.cn:443"}
 

@@ -75,9 +75,7 @@ values = st.recursive(
 )  # fmt: skip
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.lists(st.dictionaries(st.text(max_size=8), values), max_size=5), max_size=3))
 def test_what_is_loaded_is_what_was_published(
     tmp_path_factory: pytest.TempPathFactory, files: list[list[dict[str, object]]]

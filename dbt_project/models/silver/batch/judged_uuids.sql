@@ -14,35 +14,22 @@ where false
 {%- else %}
 
 with known_rows as {{ inlined() }} (
+    {%- for relation, is_unconsumed, speaks_for_insert_id in [
+        (events, 'false', 'true'),
+        (event_duplicates, 'false', "reason = 'insert_id_7d'"),
+        (event_verdicts, 'true', "reason = 'insert_id_7d'"),
+    ] %}
     select
         project_id,
         export_hour,
         uuid,
         device_id,
         insert_id,
-        false as is_unconsumed,
-        true as speaks_for_insert_id
-    from {{ events }}
-    union all
-    select
-        project_id,
-        export_hour,
-        uuid,
-        device_id,
-        insert_id,
-        false as is_unconsumed,
-        reason = 'insert_id_7d' as speaks_for_insert_id
-    from {{ event_duplicates }}
-    union all
-    select
-        project_id,
-        export_hour,
-        uuid,
-        device_id,
-        insert_id,
-        true as is_unconsumed,
-        coalesce(reason = 'insert_id_7d', false) as speaks_for_insert_id
-    from {{ event_verdicts }}
+        {{ is_unconsumed }} as is_unconsumed,
+        {{ speaks_for_insert_id }} as speaks_for_insert_id
+    from {{ relation }}
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
 ),
 
 -- The lines of the batch, what it replaces, and what a batch that stopped half-way may have changed.
