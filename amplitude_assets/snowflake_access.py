@@ -5,7 +5,6 @@ need be, and a closed connection. The resource stays inside: it would show the p
 its configuration.
 """
 
-import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
@@ -27,9 +26,6 @@ DEFAULT_STAGE = "bronze.lake"
 _LOGIN_SECONDS = 60
 # The connector cancels a statement after its network timeout, so this bounds both.
 _STATEMENT_SECONDS = 3600
-
-# The organization's name and the account's in it; `xy12345.eu-central-1` is neither.
-_ORG_AND_ACCOUNT = re.compile(r"([A-Za-z][A-Za-z0-9]*)-([A-Za-z][A-Za-z0-9_]*)")
 
 
 def open_snowflake(settings: Settings, run_id: str = "") -> SnowflakeWarehouse:
@@ -57,18 +53,6 @@ def open_snowflake(settings: Settings, run_id: str = "") -> SnowflakeWarehouse:
         place=f"{settings.snowflake_account}/{settings.snowflake_database}",
         run_id=run_id,
     )
-
-
-def query_page(settings: Settings, query_id: str) -> str | None:
-    """Return the address of a query's page in Snowsight, where people see what it did.
-
-    None if it cannot be told: `SNOWFLAKE_ACCOUNT` is an account locator, or an emulator answers.
-    """
-    account = _ORG_AND_ACCOUNT.fullmatch(settings.snowflake_account or "")
-    if account is None or settings.snowflake_host is not None:
-        return None
-    place = "/".join(account.groups()).lower()
-    return f"https://app.snowflake.com/{place}/#/compute/history/queries/{query_id}/detail"
 
 
 def open_probe(settings: Settings) -> SnowflakeProbe:

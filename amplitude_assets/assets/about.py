@@ -1,6 +1,8 @@
-"""What every asset says of itself in Dagster's catalogue: description, owners and tags."""
+"""What every asset says of itself in Dagster's catalogue: description, owners, tags and links."""
 
 from collections.abc import Sequence
+
+from dagster import MetadataValue
 
 # Whoever runs the pipeline. Dagster shows it on every asset and can alert it.
 OWNERS: Sequence[str] = ("team:data-platform",)
@@ -18,3 +20,8 @@ def description(what: str, again: str, place: str) -> str:
 def tags(cadence: str, *, personal_data: bool) -> dict[str, str]:
     """Return the tags that people search by: `tag:cadence=hourly`, `tag:personal_data=yes`."""
     return {"cadence": cadence, "personal_data": "yes" if personal_data else "no"}
+
+
+def link(name: str, page: str | None) -> dict[str, MetadataValue]:
+    """Return a link as metadata of this name; nothing where there is no page."""
+    return {} if page is None else {name: MetadataValue.url(page)}

@@ -17,7 +17,7 @@ from dagster import (
 )
 from filelock import FileLock
 
-from amplitude_assets.assets.about import OWNERS, description, tags
+from amplitude_assets.assets.about import OWNERS, description, link, tags
 from amplitude_assets.assets.column_lineage import project_version, with_column_lineage
 from amplitude_assets.assets.hour_figures import tell_hour_figures
 from amplitude_assets.config import Settings, dbt_environment
@@ -31,6 +31,7 @@ from amplitude_assets.dbt_apart import (
 from amplitude_assets.instance import WAREHOUSE_POOL
 from amplitude_assets.progress import ProgressSink, StepProgress
 from amplitude_assets.resources import DBT_PROJECT_DIR, dbt_resource
+from amplitude_assets.snowsight import table_page
 from amplitude_assets.warehouse.base import Warehouse
 
 _PARSED = "partial_parse.msgpack"  # dbt's name for it
@@ -63,9 +64,7 @@ def dbt_models_asset(settings: Settings) -> AssetsDefinition:
         name="dbt_models",
         manifest=project.manifest_path,
         project=project,
-        dagster_dbt_translator=LayerTranslator(
-            DagsterDbtTranslatorSettings(enable_code_references=True)
-        ),
+        dagster_dbt_translator=LayerTranslator(settings),
         pool=WAREHOUSE_POOL,
         retry_policy=RetryPolicy(max_retries=1, delay=10),
     )
@@ -143,6 +142,11 @@ def dbt_targets(settings: Settings) -> Path:
 class LayerTranslator(DagsterDbtTranslator):
     """Puts each model in the group of its layer, which is its folder: bronze, silver or gold."""
 
+    def __init__(self, settings: Settings) -> None:
+        """Link to the tables in the warehouse that the settings name."""
+        super().__init__(DagsterDbtTranslatorSettings(enable_code_references=True))
+        self._page_settings = settings
+
     def get_asset_spec(
         self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None
     ) -> AssetSpec:
@@ -153,8 +157,11 @@ class LayerTranslator(DagsterDbtTranslator):
             return spec
         layer = node["config"].get("schema") or node["schema"]
         kind = node["config"]["materialized"]
+        shown_as = "view" if kind == "view" else "table"
+        page = table_page(self._page_settings, layer, node["alias"], shown_as)
         return spec.replace_attributes(
             group_name=layer,
+            metadata={**spec.metadata, **link("table", page)},
             kinds={"dbt", kind if kind in ("view", "seed") else layer},
             description=description(
                 node["description"].strip(),

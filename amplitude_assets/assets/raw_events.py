@@ -14,7 +14,7 @@ from dagster import (
     asset,
 )
 
-from amplitude_assets.assets.about import description
+from amplitude_assets.assets.about import description, link
 from amplitude_assets.assets.hourly import (
     HourlyOutcome,
     HourlyRules,
@@ -29,6 +29,7 @@ from amplitude_assets.instance import WAREHOUSE_POOL
 from amplitude_assets.lake.manifest import Manifest
 from amplitude_assets.lake.store import Lake, LakeError
 from amplitude_assets.progress import ProgressSink
+from amplitude_assets.snowsight import query_page, table_page
 from amplitude_assets.warehouse.base import LedgerRow, Warehouse, WarehouseError
 
 _COLUMNS = TableSchema(
@@ -62,6 +63,7 @@ def raw_events_asset(rules: HourlyRules, settings: Settings) -> AssetsDefinition
         metadata={
             "dagster/column_schema": _COLUMNS,
             "dagster/table_name": f"{settings.database}.bronze.raw_events",
+            **link("table", table_page(settings, "bronze", "raw_events")),
         },
         pool=WAREHOUSE_POOL,
         code_version="1",
@@ -126,9 +128,6 @@ def _load_id(context: AssetExecutionContext) -> str:
 
 
 def _query_link(settings: Settings, query_id: str) -> MetadataValue:
-    # It brings all of the loader; on DuckDB no load has a query's id.
-    from amplitude_assets.snowflake_access import query_page
-
     page = query_page(settings, query_id)
     return MetadataValue.text(query_id) if page is None else MetadataValue.url(page)
 

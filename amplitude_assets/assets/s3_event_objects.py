@@ -11,7 +11,7 @@ from dagster import (
     asset,
 )
 
-from amplitude_assets.assets.about import description
+from amplitude_assets.assets.about import description, link
 from amplitude_assets.assets.hourly import (
     HourlyOutcome,
     HourlyRules,
@@ -88,10 +88,10 @@ def _in_words(published: Published) -> str:
 
 def _metadata(lake: Lake, published: Published) -> Metadata:
     manifest = published.manifest
+    key = manifest_key(manifest.project_id, manifest.export_hour)
     return {
-        "dagster/uri": MetadataValue.text(
-            lake.uri(manifest_key(manifest.project_id, manifest.export_hour))
-        ),
+        "dagster/uri": MetadataValue.text(lake.uri(key)),
+        **link("object", lake.page(key)),
         "status": manifest.status,
         "objects": len(manifest.objects),
         "objects_sent": published.objects_sent,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
+from urllib.parse import quote, urlsplit
 
 from obstore.store import S3Store
 
@@ -50,4 +51,20 @@ def open_s3(bucket: str, prefix: str, access: S3Access) -> S3Store:
         config=config,  # type: ignore[arg-type]
         client_options={"allow_http": access.endpoint_url.startswith("http://")},
         credential_provider=Boto3CredentialProvider(access.session, ttl=_KEYS_HELD),
+    )
+
+
+def console_page(uri: str, access: S3Access) -> str | None:
+    """Return the page of `s3://bucket/key` in the console, or None for a service that is not AWS.
+
+    China and the other partitions have consoles of their own.
+    """
+    host = urlsplit(access.endpoint_url).hostname or ""
+    if not host.endswith(".amazonaws.com"):
+        return None
+    region, place = access.session.region_name, urlsplit(uri)
+    key = quote(place.path.lstrip("/"))
+    return (
+        f"https://{region}.console.aws.amazon.com/s3/object/{place.netloc}"
+        f"?region={region}&prefix={key}"
     )

@@ -18,7 +18,7 @@ from amplitude_assets.gzip_stream import GzipError
 from amplitude_assets.hours import format_hour
 from amplitude_assets.lake.layout import manifest_key
 from amplitude_assets.lake.manifest import LakeObject, Manifest
-from amplitude_assets.lake.s3 import S3Access, open_s3
+from amplitude_assets.lake.s3 import S3Access, console_page, open_s3
 from amplitude_assets.lake.s3_refusals import Asked, Refusal
 
 _READ_BYTES = 4 * 1024 * 1024
@@ -65,6 +65,10 @@ class Lake:
     def uri(self, key: str) -> str:
         """Return the full address of a key, for people."""
         return f"{self.url}/{key}"
+
+    def page(self, key: str) -> str | None:
+        """Return the page of a key in the console of AWS; None where AWS does not hold it."""
+        return console_page(self.uri(key), self._asked.access) if self._asked else None
 
     def put_object(self, item: LakeObject, path: Path) -> bool:
         """Send a file unless the object is already there. Return whether it was sent.

@@ -101,7 +101,8 @@ class Warehouse(Protocol):
 
         Each hour's events, rejected lines and ledger row change in one transaction, and an hour
         whose digest the ledger has already is left alone. One bad hour does not take the others
-        with it. `on_loaded` is told the hours and lines that are done, as they are.
+        with it. `on_loaded` is told the hours that are done and the lines that are read, as they
+        are; lines come first, and again where a batch is tried in parts.
         Raises WarehouseError when the warehouse itself cannot be used.
         """
         ...

@@ -70,7 +70,7 @@ class DuckDBWarehouse:
                 manifests,
                 _held_digests(con, manifests[0].project_id),
                 _LIMITS,
-                lambda batch: _replace(con, lake, batch, load_id),
+                lambda batch: _replace(con, lake, batch, load_id, on_loaded),
                 on_loaded,
             )
             con.execute("checkpoint")
@@ -154,7 +154,11 @@ class DuckDBWarehouse:
 
 
 def _replace(
-    con: "duckdb.DuckDBPyConnection", lake: Lake, batch: Sequence[Manifest], load_id: str
+    con: "duckdb.DuckDBPyConnection",
+    lake: Lake,
+    batch: Sequence[Manifest],
+    load_id: str,
+    on_loaded: OnLoaded,
 ) -> None:
     import duckdb
 
@@ -178,7 +182,8 @@ def _replace(
             ("insert_rejected", rejected, project),
         ):
             con.register("incoming_objects", _objects_table(chosen))
-            lines = LineReader(lake, [item.key for _, item in chosen])
+            keys = [item.key for _, item in chosen]
+            lines = LineReader(lake, keys, on_read=lambda read: on_loaded(0, read))
             _insert_lines(con, lines, script, parameters)
         con.execute(_script("insert_ledger"), constants)
         check_counts(batch, con.execute(_script("count_incoming"), project).fetchall())

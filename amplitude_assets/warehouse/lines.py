@@ -4,7 +4,7 @@ Arrow is what DuckDB reads without copying, so a line is never a Python object: 
 take seconds.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from queue import Full, Queue
 from threading import Event
@@ -43,10 +43,19 @@ class LineReader:
     ObjectError that ended the stream early: an engine that reads Arrow wraps it in its own.
     """
 
-    def __init__(self, lake: Lake, keys: Sequence[str]) -> None:
-        """Prepare to read; nothing is fetched before the first batch is asked for."""
+    def __init__(
+        self,
+        lake: Lake,
+        keys: Sequence[str],
+        on_read: Callable[[int], None] = lambda _lines: None,
+    ) -> None:
+        """Prepare to read; nothing is fetched before the first batch is asked for.
+
+        `on_read` is told the number of lines in each batch that is handed out.
+        """
         self._lake = lake
         self._keys = keys
+        self._on_read = on_read
         self._waiting: Queue[pa.RecordBatch | Exception | None] = Queue(_WAITING_BATCHES)
         self._stop = Event()
         self.error: Exception | None = None
@@ -73,6 +82,7 @@ class LineReader:
                 unfinished -= 1
             else:
                 yield item
+                self._on_read(item.num_rows)
 
     def _read_object(self, number: int) -> None:
         try:

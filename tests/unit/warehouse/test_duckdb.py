@@ -120,6 +120,19 @@ def test_loading_twice_changes_no_table(
     assert everything(warehouse) == before
 
 
+def test_lines_are_told_as_they_are_read_and_hours_once_they_are_in(
+    lake: Lake, warehouse: DuckDBWarehouse, tmp_path: Path
+) -> None:
+    long = [json.dumps({"n": n, "x": "x" * 100_000}).encode() for n in range(60)]
+    hours = [publish(lake, FIRST, [long], tmp_path), publish(lake, FIRST + HOUR, [], tmp_path)]
+    told: list[tuple[int, int]] = []
+    warehouse.load(lake, hours, "load-1", lambda hours, lines: told.append((hours, lines)))
+    *reading, end = told
+    assert end == (2, 0)
+    assert len(reading) > 1
+    assert [sum(parts) for parts in zip(*reading, strict=True)] == [0, 60]
+
+
 @pytest.mark.parametrize("redelivered", [[], [[b'{"a": 1}']], [[b"{}", b'{"b": 2}', b"{}"]]])
 def test_an_hour_is_replaced_by_what_it_is_now(
     lake: Lake, warehouse: DuckDBWarehouse, tmp_path: Path, redelivered: list[list[bytes]]

@@ -11,7 +11,7 @@ from snowflake.connector.errors import DatabaseError
 from amplitude_assets.config import Settings, SettingsError
 from amplitude_assets.hours import parse_hour
 from amplitude_assets.lake.store import Lake
-from amplitude_assets.snowflake_access import open_snowflake, query_page
+from amplitude_assets.snowflake_access import open_snowflake
 from amplitude_assets.warehouse.identifiers import identifier
 from amplitude_assets.warehouse.snowflake import SnowflakeWarehouse
 from amplitude_assets.warehouse.snowflake_errors import explain
@@ -48,25 +48,6 @@ def settings(**changes: Any) -> Settings:
 def test_a_setting_that_cannot_be_used_is_named(changes: dict[str, Any], named: str) -> None:
     with pytest.raises(SettingsError, match=named):
         open_snowflake(settings(**changes))
-
-
-@pytest.mark.parametrize(
-    ("account", "host", "page"),
-    [
-        (
-            "MYORG-My_Account",
-            None,
-            "https://app.snowflake.com/myorg/my_account/#/compute/history/queries/01b-02/detail",
-        ),
-        ("xy12345.eu-central-1", None, None),
-        ("MYORG-MYACCOUNT.privatelink", None, None),
-        ("MYORG-MYACCOUNT", "127.0.0.1", None),
-    ],
-)
-def test_a_querys_page_is_linked_where_the_account_tells_it(
-    account: str, host: str | None, page: str | None
-) -> None:
-    assert query_page(settings(snowflake_account=account, snowflake_host=host), "01b-02") == page
 
 
 def test_a_key_and_its_passphrase_go_together(tmp_path: Path) -> None:
