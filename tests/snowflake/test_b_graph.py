@@ -21,10 +21,11 @@ from dagster import AssetKey
 from amplitude_assets.bootstrap.aws_access import READER_ROLE
 from amplitude_assets.cli import cli
 from amplitude_assets.config import Settings, load_settings
+from amplitude_assets.definitions import build_definitions
 from amplitude_assets.emulator import World, WorldSettings
 from amplitude_assets.hours import HOUR, HourRange, parse_hour
 from amplitude_assets.instance import open_instance
-from amplitude_assets.main_run import run_main_job
+from amplitude_assets.main_run import MainRun, run_main_job
 from amplitude_assets.report.read import read_overview
 from amplitude_assets.resources import open_warehouse
 from amplitude_assets.warehouse.base import Warehouse
@@ -273,8 +274,8 @@ def trust(s3: S3Server) -> dict[str, Any]:
     return dict(role["AssumeRolePolicyDocument"])
 
 
-def test_two_commands_set_everything_up_and_again_change_nothing(
-    fresh: SnowflakeUnderTest,
+def test_two_commands_set_everything_up_for_hours_to_load_and_again_change_nothing(
+    fresh: SnowflakeUnderTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     double = fresh.double
     assert double is not None
@@ -299,6 +300,20 @@ def test_two_commands_set_everything_up_and_again_change_nothing(
     # The server here has no TLS, which the bucket's policy asks for.
     double.s3.resource.get_client().delete_bucket_policy(Bucket="a-fresh-lake")
     assert "COPY" in run("doctor")
+    monkeypatch.setenv("EMULATOR_EVENTS_PER_HOUR", str(WORLD.events_per_hour))
+    _load_hours_where_nothing_was()
+
+
+def _load_hours_where_nothing_was() -> None:
+    """Take the hours to bronze, as `run` does; the models over it are seen in the main job."""
+    settings = load_settings()
+    with open_instance(settings) as instance:
+        main_run = MainRun(build_definitions(settings), instance, len(HOURS), HOURS)
+        main_run.load_hours()
+    assert main_run.outcome.succeeded, main_run.outcome.reasons
+    counts = open_warehouse(settings).counts(settings.project_id, HOURS)
+    assert [hour.export_hour for hour in counts] == list(HOURS)
+    assert sum(hour.bronze_rows for hour in counts) > 50
 
 
 def test_a_lake_that_moved_is_followed_without_a_new_integration(
