@@ -6,7 +6,7 @@
 {# What the results depend on besides bronze. Another value than the consumed hours carry means: rebuild. #}
 {% macro settings_fingerprint() %}
     {% set parts = [
-        'models 2', project_timezone(), week_start(), var('infer_merges_from_devices') | string,
+        'models 3', project_timezone(), week_start(), var('infer_merges_from_devices') | string,
     ] %}
     {% if execute %}
         {% for seed in graph.nodes.values() | selectattr('resource_type', 'equalto', 'seed') | sort(attribute='unique_id') %}

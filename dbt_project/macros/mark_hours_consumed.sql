@@ -27,7 +27,7 @@
             {# What the batch had touched. Emptied last: a key too many costs time, one too few is an error. #}
             {# The others are of use to this run only, and would keep ids of people who are forgotten. #}
             {% for name in [
-                'touched_users', 'touched_dates', 'touched_hours', 'touched_devices', 'event_verdicts',
+                'touched_users', 'touched_user_dates', 'touched_hours', 'touched_devices', 'event_verdicts',
                 'judged_uuids', 'judged_rows', 'event_changes', 'rekeyed_ids',
             ] %}
             delete from {{ silver_relation(name) }};

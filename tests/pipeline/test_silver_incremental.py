@@ -24,7 +24,7 @@ PROJECTS = (100011, 200022)
 # Tables that tell of the last run and not of the events.
 OF_THE_RUN = {
     "load_batch", "judged_rows", "event_verdicts", "rekeyed_ids", "event_changes",
-    "touched_users", "touched_dates", "touched_hours", "touched_devices",
+    "touched_users", "touched_user_dates", "touched_hours", "touched_devices",
 }  # fmt: skip
 
 

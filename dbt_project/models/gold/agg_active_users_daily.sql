@@ -7,9 +7,9 @@ with active_dates as (
         activity_date,
         {{ week_of('activity_date') }} as week_start,
         {{ period_of('month', 'activity_date') }} as month_start,
-        lag(activity_date) over (partition by user_key order by activity_date) as previous_date,
-        lead(activity_date) over (partition by user_key order by activity_date) as next_date
-    from {{ ref('fct_user_activity_daily') }}
+        previous_date,
+        next_date
+    from {{ ref('user_active_dates') }}
 ),
 
 changes as (

@@ -2,7 +2,7 @@
     materialized='incremental',
     incremental_strategy='replace_touched',
     on_schema_change='append_new_columns',
-    meta={'touched': {'touched_dates': {'activity_date': 'event_date'}}},
+    meta={'touched': {'touched_user_dates': {'activity_date': 'event_date'}}},
 ) }}
 
 with events as (
@@ -12,7 +12,7 @@ with events as (
         user_key,
         session_key
     from {{ ref('events') }}
-    {{ where_touched(ref('touched_dates'), ['event_date']) }}
+    {{ where_touched(ref('touched_user_dates'), ['event_date']) }}
 )
 
 select

@@ -3,9 +3,9 @@
 with active_dates as (
     select
         activity_date,
-        lag(activity_date) over (partition by user_key order by activity_date) as previous_date,
-        lead(activity_date) over (partition by user_key order by activity_date) as next_date
-    from {{ ref('fct_user_activity_daily') }}
+        previous_date,
+        next_date
+    from {{ ref('user_active_dates') }}
 ),
 
 -- The period of each active date, of the user's active date before and of the one after.

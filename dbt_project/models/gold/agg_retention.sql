@@ -1,20 +1,12 @@
 -- New users by the date they were new, and how many of them came back n days later, by both clocks and in
 -- both modes.
-with users as (
+with cohorts as (
     select
-        user_key,
-        new_at,
-        new_date as cohort_date
-    from {{ ref('dim_users') }}
-),
-
-cohorts as (
-    select
-        cohort_date,
+        new_date as cohort_date,
         count(*) as cohort_users,
         max(new_at) as last_new_at
-    from users
-    group by cohort_date
+    from {{ ref('dim_users') }}
+    group by new_date
 ),
 
 -- Everything that happened before this moment is known.
@@ -23,60 +15,28 @@ known_data as (
     from {{ source('bronze', 'export_hours') }}
 ),
 
-calendar_days as (
-    select
-        users.cohort_date,
-        activity.activity_date - users.cohort_date as day_number,
-        lead(activity.activity_date) over (
-            partition by users.user_key order by activity.activity_date
-        ) as next_date
-    from users
-    inner join {{ ref('fct_user_activity_daily') }} as activity on users.user_key = activity.user_key
-),
-
-rolling_days as (
-    select
-        users.user_key,
-        users.cohort_date,
-        activity.activity_hour,
-        {{ rolling_day_number('users.new_at', 'activity.activity_hour') }} as day_number
-    from users
-    inner join {{ ref('user_activity_hourly') }} as activity on users.user_key = activity.user_key
-    where activity.active_events > 0
-),
-
-active_days as (
-    select
-        cohort_date,
-        'calendar' as clock,
-        day_number,
-        false as is_repeated,
-        next_date is null as is_last
-    from calendar_days
-    union all
-    select
-        cohort_date,
-        '24h' as clock,
-        day_number,
-        coalesce(
-            day_number = lag(day_number) over (partition by user_key order by activity_hour), false
-        ) as is_repeated,
-        lead(day_number) over (partition by user_key order by activity_hour) is null as is_last
-    from rolling_days
-),
-
--- A user counts once for a day. Who came back last on a day came back on or after every day up to it.
+-- Who came back last on a day came back on or after every day up to it.
 returns as (
     select
-        cohort_date,
-        clock,
-        day_number,
-        count(case when not is_repeated then 1 end) as users,
-        count(case when is_last then 1 end) as users_last_seen
-    from active_days
+        new_date as cohort_date,
+        'calendar' as clock,
+        activity_date - new_date as day_number,
+        count(*) as users,
+        count(case when next_date is null then 1 end) as users_last_seen
+    from {{ ref('user_active_dates') }}
     group by
-        cohort_date,
-        clock,
+        new_date,
+        activity_date - new_date
+    union all
+    select
+        new_date as cohort_date,
+        '24h' as clock,
+        day_number,
+        count(*) as users,
+        count(case when is_last then 1 end) as users_last_seen
+    from {{ ref('user_rolling_days') }}
+    group by
+        new_date,
         day_number
 ),
 

@@ -2,9 +2,7 @@
 -- later. The calendar clock counts the weeks (WEEK_START) or months that begin in between, the rolling clock
 -- 7 or 30 days from each user's own first day.
 with users as (
-    select
-        user_key,
-        new_date
+    select new_date
     from {{ ref('dim_users') }}
 ),
 
@@ -29,16 +27,11 @@ known_data as (
 
 active_dates as (
     select
-        users.new_date,
-        activity.activity_date,
-        lag(activity.activity_date) over (
-            partition by users.user_key order by activity.activity_date
-        ) as previous_date,
-        lead(activity.activity_date) over (
-            partition by users.user_key order by activity.activity_date
-        ) as next_date
-    from users
-    inner join {{ ref('fct_user_activity_daily') }} as activity on users.user_key = activity.user_key
+        new_date,
+        activity_date,
+        previous_date,
+        next_date
+    from {{ ref('user_active_dates') }}
 ),
 
 numbered_dates as (

@@ -1,30 +1,20 @@
 -- Users by the number of their active days in a week or month.
-with active_days as (
+with users_by_days as (
     {%- for period in ['week', 'month'] %}
+    {%- set period_start = period_of(period, 'activity_date') %}
+    -- A user's last active date of the {{ period }} counts all of them.
     select
         '{{ period }}' as period,
-        {{ period_of(period, 'activity_date') }} as period_start,
-        user_key,
-        count(*) as active_days
-    from {{ ref('fct_user_activity_daily') }}
+        {{ period_start }} as period_start,
+        active_days_of_{{ period }} as active_days,
+        count(*) as users
+    from {{ ref('user_active_dates') }}
+    where next_date is null or next_date >= {{ period_after(period, period_start) }}
     group by
-        {{ period_of(period, 'activity_date') }},
-        user_key
+        {{ period_start }},
+        active_days_of_{{ period }}
     {{ 'union all' if not loop.last }}
     {%- endfor %}
-),
-
-users_by_days as (
-    select
-        period,
-        period_start,
-        active_days,
-        count(*) as users
-    from active_days
-    group by
-        period,
-        period_start,
-        active_days
 ),
 
 periods as (

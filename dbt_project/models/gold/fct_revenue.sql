@@ -2,7 +2,7 @@
     materialized='incremental',
     incremental_strategy='replace_touched',
     on_schema_change='append_new_columns',
-    meta={'touched': {'touched_dates': ['event_date']}},
+    meta={'touched': {'touched_user_dates': ['event_date']}},
 ) }}
 
 -- SDKs send a bare `Revenue` event always, and beside it `Revenue (Verified)` or `Revenue (Unverified)`,
@@ -16,7 +16,7 @@ with events as (
         event_date,
         event_properties
     from {{ ref('events') }}
-    {{ where_touched(ref('touched_dates'), ['event_date']) }}
+    {{ where_touched(ref('touched_user_dates'), ['event_date']) }}
 ),
 
 revenue_events as (
@@ -30,6 +30,7 @@ revenue_events as (
     from events
     where
         event_type not in ('Revenue', '[Amplitude] Revenue')
+        and {{ json_may_have('event_properties', ['$revenue', '$price']) }}
         and (
             {{ json_text('event_properties', '$revenue') }} is not null
             or {{ json_text('event_properties', '$price') }} is not null

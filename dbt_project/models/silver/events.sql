@@ -13,7 +13,7 @@
 -- The columns of promoted properties are read off their seed:
 -- depends_on: {{ ref('promoted_properties') }}
 -- The keys that this batch touches are read off the old rows, before they go:
--- depends_on: {{ ref('touched_users') }}, {{ ref('touched_dates') }}, {{ ref('touched_hours') }}, {{ ref('touched_devices') }}
+-- depends_on: {{ ref('touched_users') }}, {{ ref('touched_user_dates') }}, {{ ref('touched_hours') }}, {{ ref('touched_devices') }}
 {%- set columns %}
         project_id,
         export_hour,

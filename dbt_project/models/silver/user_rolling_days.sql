@@ -1,0 +1,47 @@
+-- Each 24-hour day on which a person was active, counted from the hour in which they were new: what
+-- Amplitude's retention counts.
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_touched',
+    meta={'touched': {'touched_users': ['user_key']}},
+) }}
+
+with active_hours as (
+    select
+        user_key,
+        project_id,
+        activity_hour
+    from {{ ref('user_activity_hourly') }}
+    {{ where_touched(ref('touched_users'), ['user_key']) }}
+    group by
+        user_key,
+        project_id,
+        activity_hour
+    having sum(active_events) > 0
+),
+
+users as (
+    select
+        user_key,
+        new_at
+    from {{ ref('users') }}
+    {{ where_touched(ref('touched_users'), ['user_key']) }}
+),
+
+active_days as (
+    select distinct
+        active_hours.user_key,
+        active_hours.project_id,
+        {{ to_project_date('users.new_at') }} as new_date,
+        {{ rolling_day_number('users.new_at', 'active_hours.activity_hour') }} as day_number
+    from active_hours
+    inner join users on active_hours.user_key = users.user_key
+)
+
+select
+    user_key,
+    project_id,
+    new_date,
+    day_number,
+    lead(day_number) over (partition by user_key order by day_number) is null as is_last
+from active_days
