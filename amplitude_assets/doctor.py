@@ -85,9 +85,9 @@ def print_findings(findings: Iterator[Finding], *, as_json: bool) -> int:
         for finding in findings:
             seen.append(finding)
             if not as_json:
-                click.echo(f"{finding.state:<10} {finding.link:<10} {finding.seen}")
+                click.echo(f"{finding.state:<10} {finding.link:<11} {finding.seen}")
                 if finding.fix:
-                    click.echo(f"{'':<21} -> {finding.fix}")
+                    click.echo(f"{'':<22} -> {finding.fix}")
     if as_json:
         click.echo(json.dumps([asdict(finding) for finding in seen], indent=2))
     return 0 if all(finding.state == "ok" for finding in seen) else 1
@@ -126,7 +126,7 @@ def _try_folder(settings: Settings) -> str:
 def _try_amplitude(settings: Settings) -> str:
     hour = last_exportable_hour(datetime.now(UTC), settings.amplitude_export_delay_hours)
     try:
-        with open_export_client(settings) as client:
+        with open_export_client(settings, probing=True) as client:
             client.check_keys(HourRange(hour, hour))
     except ExportError as error:
         raise _FailedError(error.message, _amplitude_fix(settings, error)) from None
@@ -208,7 +208,7 @@ class _Probe:
         """Put, get, list and delete; the object is put once more then, for Snowflake."""
         url = self._settings.resolved_lake_url
         try:
-            lake = open_lake(self._settings)
+            lake = open_lake(self._settings, probing=True)
             self._put(lake)
             self._lake = lake
             if b"".join(lake.get_object(self.key)) != self._data:

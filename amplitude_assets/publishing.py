@@ -6,6 +6,7 @@ asset does.
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -20,16 +21,24 @@ from amplitude_assets.lake.store import Lake, LakeError
 _HOURS_AT_ONCE = 8
 
 
+@dataclass(frozen=True)
+class Unpublished:
+    """Why an hour is not in the lake, and whether trying again could help."""
+
+    reason: str
+    retryable: bool = True
+
+
 def publish_all(
     landing: Landing, lake: Lake, hours: Sequence[datetime], *, keep_superseded: bool = True
-) -> Iterator[tuple[datetime, Published | str]]:
+) -> Iterator[tuple[datetime, Published | Unpublished]]:
     """Publish unpacked hours, and yield each with what was done or why it failed, in order.
 
     Without `keep_superseded` what an hour's older deliveries left in the lake is removed: it may
     hold what privacy settings keep back today.
     """
 
-    def publish(hour: datetime) -> Published | str:
+    def publish(hour: datetime) -> Published | Unpublished:
         try:
             files = landing.files_of(hour)
             published = publish_files(lake, files, landing.hour_folder(hour))
@@ -37,9 +46,9 @@ def publish_all(
                 remove_superseded(lake, published.manifest)
             return published
         except LandingError as error:
-            return error.message
+            return Unpublished(error.message)
         except LakeError as error:
-            return str(error)
+            return Unpublished(str(error), retryable=error.retryable)
 
     with ThreadPoolExecutor(_HOURS_AT_ONCE, thread_name_prefix="lake-writer") as pool:
         yield from zip(hours, pool.map(publish, hours), strict=True)

@@ -35,12 +35,14 @@ DBT_PROJECT_DIR = Path(__file__).parent.parent / "dbt_project"
 
 
 @contextmanager
-def open_export_client(settings: Settings) -> Iterator[ExportClient | S3Export]:
+def open_export_client(
+    settings: Settings, *, probing: bool = False
+) -> Iterator[ExportClient | S3Export]:
     """Open the Export API, or Amplitude's own S3 export if that is set.
 
-    With neither, start the emulator on loopback.
+    With neither, start the emulator on loopback. S3 is given up on soon by who is only `probing`.
     """
-    s3_export = open_s3_export(settings)
+    s3_export = open_s3_export(settings, probing=probing)
     if s3_export is not None:
         yield s3_export
     elif settings.amplitude_api_key is None or settings.amplitude_secret_key is None:
@@ -72,21 +74,27 @@ def open_landing(settings: Settings) -> Landing:
     return Landing(settings.data_dir / "landing", settings.project_id)
 
 
-def open_lake(settings: Settings, s3: "S3Resource | None" = None) -> Lake:
+def open_lake(settings: Settings, s3: "S3Resource | None" = None, *, probing: bool = False) -> Lake:
     """Open the lake.
 
     On S3, endpoint, region and credentials are those of dagster-aws' resource: `s3`, or that of
-    the settings. Raises LakeError when there are no AWS credentials.
+    the settings. Who is only `probing` gives up on S3 soon. Raises LakeError when there are no AWS
+    credentials.
     """
-    return _open_store("LAKE_URL", settings.resolved_lake_url, settings, s3)
+    return _open_store("LAKE_URL", settings.resolved_lake_url, settings, s3, probing=probing)
 
 
-def open_s3_export(settings: Settings, s3: "S3Resource | None" = None) -> S3Export | None:
-    """Open the bucket of Amplitude's own S3 export, or return None when none is set."""
+def open_s3_export(
+    settings: Settings, s3: "S3Resource | None" = None, *, probing: bool = False
+) -> S3Export | None:
+    """Open the bucket of Amplitude's own S3 export, or return None when none is set.
+
+    Raises LakeError, and is `probing`, as `open_lake`.
+    """
     url = settings.amplitude_s3_export_url
     if url is None:
         return None
-    store = _open_store("AMPLITUDE_S3_EXPORT_URL", url, settings, s3)
+    store = _open_store("AMPLITUDE_S3_EXPORT_URL", url, settings, s3, probing=probing)
     return S3Export(store, settings.project_id)
 
 
@@ -97,7 +105,9 @@ def s3_resource(settings: Settings) -> "S3Resource":
     return S3Resource(region_name=settings.aws_region)
 
 
-def _open_store(setting: str, url: str, settings: Settings, s3: "S3Resource | None") -> Lake:
+def _open_store(
+    setting: str, url: str, settings: Settings, s3: "S3Resource | None", *, probing: bool
+) -> Lake:
     if not url.startswith("s3://"):
         return Lake(url, setting=setting)
     import boto3
@@ -117,13 +127,15 @@ def _open_store(setting: str, url: str, settings: Settings, s3: "S3Resource | No
             raise NoCredentialsError
     except BotoCoreError as error:
         refusal = sign_in_refusal_of(error) or Refusal(str(error))
-        raise LakeError(f"cannot use {url}: {refusal.reason}", refusal.fix) from None
+        seen = f"cannot use {setting}={url}: {refusal.reason}"
+        raise LakeError(seen, refusal.fix, retryable=refusal.retryable) from None
     access = S3Access(
         session=session,
         endpoint_url=client.meta.endpoint_url,
         encryption=settings.lake_encryption,
         kms_key_id=settings.lake_kms_key_id,
         storage_class=settings.lake_storage_class,
+        probing=probing,
     )
     return Lake(url, access, setting)
 

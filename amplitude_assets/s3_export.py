@@ -16,7 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from amplitude_assets.export.client import Delivery
-from amplitude_assets.export.errors import ExportError, UnavailableError
+from amplitude_assets.export.errors import BucketError, ExportError, UnavailableError
 from amplitude_assets.export.files import PartFile
 from amplitude_assets.export.privacy import Forgotten
 from amplitude_assets.export.receiving import Arrivals
@@ -80,7 +80,8 @@ class S3Export:
                 tell()
                 on_delivery(delivery)
             except LakeError as error:
-                errors.append(UnavailableError(alone, str(error)))
+                kind = UnavailableError if error.retryable else BucketError
+                errors.append(kind(alone, f"AMPLITUDE_S3_EXPORT_URL: {error}"))
             except ExportError as error:
                 errors.append(error)
         return errors

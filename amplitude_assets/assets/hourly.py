@@ -26,6 +26,7 @@ from amplitude_assets.hours import (
     hour_of_partition,
     partition_of_hour,
 )
+from amplitude_assets.lake.store import LakeError
 from amplitude_assets.progress import ProgressSink, StepProgress
 
 Metadata = Mapping[str, MetadataValue | int | float | str]
@@ -64,8 +65,8 @@ class HourlyRules:
         }
 
 
-def ended_by_interrupts(step: Step) -> Step:
-    """Have an interrupt end a step for good.
+def ended_where_no_retry_helps(step: Step) -> Step:
+    """Have an interrupt, or a lake that somebody has to mend first, end a step for good.
 
     With a retry policy, Dagster begins a step again that was interrupted: the run that somebody
     has terminated in the UI, or with Ctrl-C, would go on.
@@ -77,6 +78,8 @@ def ended_by_interrupts(step: Step) -> Step:
             return step(*args, **named)
         except DagsterExecutionInterruptedError as interrupt:
             raise Failure("interrupted", allow_retries=False) from interrupt
+        except LakeError as error:
+            raise Failure(str(error), allow_retries=error.retryable) from None
 
     return cast(Step, wrapped)
 

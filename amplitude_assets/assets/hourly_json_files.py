@@ -16,7 +16,7 @@ from amplitude_assets.assets.hourly import (
     HourlyOutcome,
     HourlyRules,
     Metadata,
-    ended_by_interrupts,
+    ended_where_no_retry_helps,
     hours_of,
     step_progress,
 )
@@ -48,7 +48,7 @@ def hourly_json_files_asset(rules: HourlyRules) -> AssetsDefinition:
         code_version="1",
         **rules.arguments(),
     )
-    @ended_by_interrupts
+    @ended_where_no_retry_helps
     def hourly_json_files(
         context: AssetExecutionContext,
         settings: ResourceParam[Settings],

@@ -19,7 +19,7 @@ from amplitude_assets.assets.hourly import (
     HourlyOutcome,
     HourlyRules,
     Metadata,
-    ended_by_interrupts,
+    ended_where_no_retry_helps,
     hours_of,
     step_progress,
 )
@@ -69,7 +69,7 @@ def raw_events_asset(rules: HourlyRules, settings: Settings) -> AssetsDefinition
         code_version="1",
         **rules.arguments(),
     )
-    @ended_by_interrupts
+    @ended_where_no_retry_helps
     def raw_events(
         context: AssetExecutionContext,
         settings: ResourceParam[Settings],
@@ -83,7 +83,7 @@ def raw_events_asset(rules: HourlyRules, settings: Settings) -> AssetsDefinition
         manifests = _read_manifests(outcome, lake, settings.project_id, hours)
         report = warehouse.load(lake, manifests, _load_id(context), told.add)
         for error in report.errors:
-            outcome.fail([error.hour], error.message)
+            outcome.fail([error.hour], error.message, retryable=error.retryable)
         try:
             warehouse.load_merges(lake, settings.project_id)
         except WarehouseError as error:
@@ -109,7 +109,7 @@ def _read_manifests(
         try:
             manifest = lake.read_manifest(project_id, hour)
         except LakeError as error:
-            outcome.fail([hour], str(error))
+            outcome.fail([hour], str(error), retryable=error.retryable)
             continue
         if manifest is None:
             outcome.fail(

@@ -17,13 +17,12 @@ from amplitude_assets.assets.hourly import (
     HourlyRules,
     Metadata,
     attempt_of,
-    ended_by_interrupts,
+    ended_where_no_retry_helps,
     hours_of,
     step_progress,
 )
 from amplitude_assets.config import Settings
 from amplitude_assets.export.client import Delivery, ExportClient
-from amplitude_assets.export.errors import CredentialsError, ProjectError
 from amplitude_assets.export.landing import DeliveryRecord, Landing
 from amplitude_assets.hours import Clock, contiguous_ranges, is_exportable
 from amplitude_assets.instance import AMPLITUDE_POOL
@@ -47,7 +46,7 @@ def raw_export_zip_asset(rules: HourlyRules, settings: Settings) -> AssetsDefini
         code_version="1",
         **rules.arguments(),
     )
-    @ended_by_interrupts
+    @ended_where_no_retry_helps
     def raw_export_zip(
         context: AssetExecutionContext,
         settings: ResourceParam[Settings],
@@ -76,11 +75,7 @@ def raw_export_zip_asset(rules: HourlyRules, settings: Settings) -> AssetsDefini
                 on_received=told.reach,
             )
         for error in errors:
-            outcome.fail(
-                error.hours,
-                error.message,
-                retryable=not isinstance(error, CredentialsError | ProjectError),
-            )
+            outcome.fail(error.hours, error.message, retryable=error.retryable)
         for hour in hours:
             if hour not in outcome.failed:
                 outcome.done[hour] = _metadata(landing.delivery_of(hour))

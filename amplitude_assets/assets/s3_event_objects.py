@@ -16,7 +16,7 @@ from amplitude_assets.assets.hourly import (
     HourlyOutcome,
     HourlyRules,
     Metadata,
-    ended_by_interrupts,
+    ended_where_no_retry_helps,
     hours_of,
     step_progress,
 )
@@ -50,7 +50,7 @@ def s3_event_objects_asset(rules: HourlyRules) -> AssetsDefinition:
         code_version="1",
         **rules.arguments(),
     )
-    @ended_by_interrupts
+    @ended_where_no_retry_helps
     def s3_event_objects(
         context: AssetExecutionContext,
         settings: ResourceParam[Settings],
@@ -70,7 +70,7 @@ def s3_event_objects_asset(rules: HourlyRules) -> AssetsDefinition:
                 if published.replaced:
                     context.log.info(_in_words(published))
             else:
-                outcome.fail([hour], published)
+                outcome.fail([hour], published.reason, retryable=published.retryable)
                 told.add(1)
         try:
             copy_merges(lake, privacy.forgotten)

@@ -8,6 +8,8 @@ from amplitude_assets.hours import HourRange
 class ExportError(Exception):
     """The export of some hours failed. `hours` are those it failed for."""
 
+    retryable = True
+
     def __init__(self, hours: HourRange, message: str) -> None:
         super().__init__(f"{hours}: {message}")
         self.hours = hours
@@ -21,9 +23,19 @@ class ExportError(Exception):
 class CredentialsError(ExportError):
     """The keys were refused (401 or 403). Asking again does not help."""
 
+    retryable = False
+
 
 class ProjectError(ExportError):
     """The keys belong to another project than the one that is set. Asking again does not help."""
+
+    retryable = False
+
+
+class BucketError(ExportError):
+    """The bucket of the S3 export, or who asks it, has to be mended. Asking again does not help."""
+
+    retryable = False
 
 
 class TooLargeError(ExportError):

@@ -9,10 +9,13 @@ from obstore.store import S3Store
 
 if TYPE_CHECKING:
     import boto3
+    from obstore.store import ClientConfig
 
 # How long keys are used before boto3 is asked again. It replaces those of a role or of SSO ten
 # minutes before they expire, so what it gives is good for that long, and no longer for certain.
 _KEYS_HELD = timedelta(minutes=10)
+# An endpoint that drops packets is only known by time. Each request is sent twice at most.
+_PROBING: "ClientConfig" = {"connect_timeout": "5s", "timeout": "10s"}
 
 
 @dataclass(frozen=True, repr=False)
@@ -21,7 +24,8 @@ class S3Access:
 
     `encryption` is what S3 is asked to encrypt with (`AES256` or `aws:kms`) and `kms_key_id` the
     key, by default the bucket's own choice. `storage_class` is for the files of events; manifests
-    are small and read often. It has no repr, because the session may hold keys.
+    are small and read often. Who is only `probing` gives up soon, where a run asks for three
+    minutes. It has no repr, because the session may hold keys.
     """
 
     session: "boto3.session.Session"
@@ -29,6 +33,7 @@ class S3Access:
     encryption: str | None = None
     kms_key_id: str | None = None
     storage_class: str | None = None
+    probing: bool = False
 
 
 def open_s3(bucket: str, prefix: str, access: S3Access) -> S3Store:
@@ -49,7 +54,11 @@ def open_s3(bucket: str, prefix: str, access: S3Access) -> S3Store:
         bucket,
         prefix=prefix or None,
         config=config,  # type: ignore[arg-type]
-        client_options={"allow_http": access.endpoint_url.startswith("http://")},
+        client_options={
+            "allow_http": access.endpoint_url.startswith("http://"),
+            **(_PROBING if access.probing else {}),
+        },
+        retry_config={"max_retries": 1} if access.probing else None,
         credential_provider=Boto3CredentialProvider(access.session, ttl=_KEYS_HELD),
     )
 

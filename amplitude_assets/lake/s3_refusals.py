@@ -51,10 +51,14 @@ _ELSEWHERE = ("where AWS's tools look", "aws sts get-caller-identity says whose 
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why something could not be done, and what to do about it, which may not be known."""
+    """Why something could not be done, and what to do about it, which may not be known.
+
+    Trying again may help unless it is known that somebody has to do something first.
+    """
 
     reason: str
     fix: str = ""
+    retryable: bool = True
 
     def __str__(self) -> str:
         """Return both, in one line."""
@@ -88,14 +92,16 @@ class Asked:
     def _answered(self, said: str, code: str, message: str) -> Refusal:
         if code in _KEYS_REFUSED:
             source, renewal = self._source
-            return Refusal(f"{_KEYS_REFUSED[code]}; the keys come from {source}", renewal)
+            reason = f"{_KEYS_REFUSED[code]}; the keys come from {source}"
+            return Refusal(reason, renewal, retryable=renewal == _BY_ITSELF)
         if code in _DENIED or (not code and "403 Forbidden" in said):
             return self._denied(message)
         if code == "NoSuchBucket":
             fix = f"write your bucket's name in {self.setting}; docs/aws.md says how to make one"
-            return Refusal("there is no such bucket", fix)
+            return Refusal("there is no such bucket", fix, retryable=False)
         if code == "RequestTimeTooSkewed":
-            return Refusal("the clock of this machine is wrong", "set it, and try again")
+            fix = "set it, and try again"
+            return Refusal("the clock of this machine is wrong", fix, retryable=False)
         return Refusal(f"S3 says {code}: {message}" if code else said.splitlines()[0])
 
     def _denied(self, message: str) -> Refusal:
@@ -111,16 +117,18 @@ class Asked:
             f"access denied: these credentials lack the right{named}",
             f"is {self.bucket} in {self.setting} your bucket? Then the identity of the keys from "
             f"{self._source[0]} needs {policy}",
+            retryable=False,
         )
 
     def _other_region(self, said: str) -> Refusal:
         region = _found(_REGION, said) or self._region_of_bucket()
         if region:
             reason = f"the bucket is in {region}, and not in {self.access.session.region_name}"
-            return Refusal(reason, f"set AWS_REGION={region}")
+            return Refusal(reason, f"set AWS_REGION={region}", retryable=False)
         return Refusal(
             "the bucket is in another region",
             "set AWS_REGION to the region that the S3 console shows beside the bucket's name",
+            retryable=False,
         )
 
     def _region_of_bucket(self) -> str:
@@ -178,18 +186,21 @@ def _sign_in_refusal(kind: str, said: str, profile: str) -> Refusal | None:
     """
     if kind == "NoCredentialsError":
         fix = "aws configure, AWS_PROFILE, AWS_ACCESS_KEY_ID, or the role of the machine"
-        return Refusal("no AWS credentials were found", f"sign in as for every AWS tool: {fix}")
+        fix = f"sign in as for every AWS tool: {fix}"
+        return Refusal("no AWS credentials were found", fix, retryable=False)
     if kind in _SIGNED_OUT:
         command = _SIGNED_OUT[kind]
-        return Refusal("not signed in to AWS, or no longer", f"run {command} --profile {profile}")
+        fix = f"run {command} --profile {profile}"
+        return Refusal("not signed in to AWS, or no longer", fix, retryable=False)
     if kind == "ProfileNotFound":
         fix = "set AWS_PROFILE to one that aws configure list-profiles shows, or unset it"
-        return Refusal(said, fix)
+        return Refusal(said, fix, retryable=False)
     if kind == "PartialCredentialsError":
         fix = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, in one place, or neither"
-        return Refusal("half of the AWS keys is missing", fix)
+        return Refusal("half of the AWS keys is missing", fix, retryable=False)
     if kind == "InvalidRegionError":
-        return Refusal(said, "set AWS_REGION to a region of AWS, such as eu-central-1")
+        fix = "set AWS_REGION to a region of AWS, such as eu-central-1"
+        return Refusal(said, fix, retryable=False)
     return None
 
 

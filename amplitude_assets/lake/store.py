@@ -28,13 +28,15 @@ _UNFINISHED = re.compile(r"#\d+$")
 class LakeError(Exception):
     """The lake could not be read or written. The message names the key and what to look at.
 
-    `seen` is the message without its end, `fix`: what to do, where that is known.
+    `seen` is the message without its end, `fix`: what to do, where that is known. It is not
+    `retryable` when it is known that trying again does not help.
     """
 
-    def __init__(self, seen: str, fix: str = "") -> None:
+    def __init__(self, seen: str, fix: str = "", *, retryable: bool = True) -> None:
         super().__init__(f"{seen}; {fix}" if fix else seen)
         self.seen = seen
         self.fix = fix
+        self.retryable = retryable
 
 
 class Lake:
@@ -194,7 +196,7 @@ class Lake:
                 raise
             refusal = self._refusal(error)
             seen = f"cannot {verb} {self.uri(key)}: {refusal.reason}"
-            raise LakeError(seen, refusal.fix) from None
+            raise LakeError(seen, refusal.fix, retryable=refusal.retryable) from None
 
     def _refusal(self, error: Exception) -> Refusal:
         if self._asked is not None:

@@ -22,12 +22,16 @@ class WarehouseError(Exception):
 
 
 class LoadError(WarehouseError):
-    """One hour could not be loaded; what bronze held of it before is untouched."""
+    """One hour could not be loaded; what bronze held of it before is untouched.
 
-    def __init__(self, hour: datetime, message: str) -> None:
+    It is not `retryable` when it is known that trying again does not help.
+    """
+
+    def __init__(self, hour: datetime, message: str, *, retryable: bool = True) -> None:
         super().__init__(f"{format_hour(hour)}: {message}")
         self.hour = hour
         self.message = message
+        self.retryable = retryable
 
 
 @dataclass(frozen=True)

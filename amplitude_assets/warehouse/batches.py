@@ -63,7 +63,9 @@ def _replace_batch(
         replace(batch)
     except (LakeError, ObjectError, HourDataError) as error:
         if len(batch) == 1:
-            report.errors.append(LoadError(batch[0].export_hour, str(error)))
+            retryable = not isinstance(error, LakeError) or error.retryable
+            hour = batch[0].export_hour
+            report.errors.append(LoadError(hour, str(error), retryable=retryable))
             return
         for manifest in batch:
             _replace_batch([manifest], replace, report)

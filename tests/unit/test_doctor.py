@@ -5,6 +5,7 @@ Its links to Snowflake are tried in `tests/snowflake/test_b_graph.py`.
 
 import json
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ from click.testing import CliRunner
 
 from amplitude_assets.bootstrap.aws_documents import LakePlace, writer_policy
 from amplitude_assets.cli import cli
+from amplitude_assets.doctor import Finding, print_findings
 from amplitude_assets.emulator import API_KEY, SECRET_KEY, World, WorldSettings, serve
 from tests.support.aws_identity import PROFILE, identity_server
+from tests.support.http import serving
 from tests.support.s3 import (
     BUCKET,
     ENVIRONMENT,
@@ -63,6 +66,36 @@ def test_the_embedded_default_is_well_and_nothing_is_left_of_the_visit(tmp_path:
     assert [line.split()[:2] for line in told.output.splitlines()] == [
         ["ok", link] for link in findings
     ]
+
+
+def test_what_is_seen_of_every_link_stands_in_one_column(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    # The longest name of a link, and the shortest.
+    findings = [Finding("integration", "failed", "^seen", "^fix"), Finding("lake", "ok", "^seen")]
+    assert print_findings(iter(findings), as_json=False) == 1
+    told = capsys.readouterr().out.replace("-> ^", "^").splitlines()
+    assert len(told) == 3
+    assert len({line.index("^") for line in told}) == 1
+
+
+def test_a_place_that_does_not_answer_is_asked_twice(
+    bucket: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        asked.append(request.path)
+        request.send_error(503)
+
+    methods = {f"do_{name}": answer for name in ("HEAD", "GET")}
+    with serving(type("Busy", (BaseHTTPRequestHandler,), methods)) as origin:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", origin)
+        monkeypatch.setenv("AMPLITUDE_S3_EXPORT_URL", "s3://export/p")
+        monkeypatch.setenv("AMPLITUDE_PROJECT_ID", "1")
+        findings, _ = examined()
+    assert [findings[link]["state"] for link in ("Amplitude", "lake")] == ["failed", "failed"]
+    assert [sum("export" in path for path in asked), len(asked)] == [2, 6]
 
 
 def test_a_bucket_is_well(bucket: S3Server) -> None:
@@ -146,7 +179,7 @@ BROKEN = {
             "AMPLITUDE_PROJECT_ID": "1",
         },
         "Amplitude",
-        "cannot use s3://export/p",
+        "cannot use AMPLITUDE_S3_EXPORT_URL=s3://export/p",
         "AWS_PROFILE",
     ),
     "folder is a file": ({"DATA_DIR": "a-file"}, "folder", "cannot write in", "DATA_DIR"),

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from amplitude_assets.cli import cli
 from amplitude_assets.config import Settings
 from amplitude_assets.emulator import World, WorldSettings
 from amplitude_assets.export.archive import hours_in
@@ -19,7 +21,7 @@ from amplitude_assets.lake.store import Lake
 from amplitude_assets.main_run import run_main_job
 from amplitude_assets.resources import open_s3_export, open_warehouse
 from amplitude_assets.s3_export import S3Export
-from tests.support.s3 import BUCKET, s3_server
+from tests.support.s3 import BUCKET, ENVIRONMENT, error_of, refusing, s3_server
 
 PROJECT = 4711
 FIRST = parse_hour("2026-09-01T08")
@@ -123,6 +125,34 @@ def test_a_place_without_files_of_the_project_is_told(tmp_path: Path) -> None:
     empty = S3Export(Lake((tmp_path / "empty").as_uri()), PROJECT)
     with pytest.raises(UnavailableError, match="AMPLITUDE_S3_EXPORT_URL"):
         empty.check_keys(HOURS)
+
+
+@pytest.mark.parametrize(
+    ("profile", "said"),
+    [
+        ("nobody", "(nobody) could not be found; set AWS_PROFILE to one that"),
+        ("", "AWS does not know this access key; the keys come from AWS_ACCESS_KEY_ID and"),
+    ],
+)
+def test_a_run_that_the_bucket_refuses_says_which_setting_it_is_about(
+    monkeypatch: pytest.MonkeyPatch, profile: str, said: str
+) -> None:
+    with refusing(403, error_of("InvalidAccessKeyId", "not you")) as server:
+        for name, value in {
+            **ENVIRONMENT,
+            "AWS_ENDPOINT_URL_S3": server.endpoint_url,
+            "AMPLITUDE_S3_EXPORT_URL": "s3://export/p",
+            "AMPLITUDE_PROJECT_ID": str(PROJECT),
+        }.items():
+            monkeypatch.setenv(name, value)
+        if profile:
+            monkeypatch.setenv("AWS_PROFILE", profile)
+        result = CliRunner().invoke(cli, ["run", "--last", "1"])
+    assert result.exit_code == 1
+    assert "AMPLITUDE_S3_EXPORT_URL" in result.output
+    assert "s3://export/p" in result.output
+    assert said in " ".join(result.output.split())
+    assert ENVIRONMENT["AWS_SECRET_ACCESS_KEY"] not in result.output
 
 
 def test_the_graph_takes_hours_and_merges_from_there(

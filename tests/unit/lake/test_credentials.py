@@ -165,6 +165,7 @@ def test_a_sign_in_that_is_over_is_told_with_the_command_for_it(
         f"cannot write s3://{BUCKET}/keys/k: not signed in to AWS, or no longer; "
         f"run aws sso login --profile {PROFILE}"
     )
+    assert not refused.value.retryable
     assert identity.given == []
 
 
@@ -203,6 +204,7 @@ def test_keys_that_have_ended_are_told_with_how_their_source_renews_them(
         with pytest.raises(LakeError, match="the keys have expired; the keys come from") as refused:
             lake.write("k", b"")
     assert refused.value.fix.startswith(renewal)
+    assert refused.value.retryable == (source == "machine")
 
 
 def test_a_role_that_may_not_be_taken_on_is_no_lack_of_rights_in_the_bucket(
