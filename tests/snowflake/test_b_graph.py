@@ -299,7 +299,10 @@ def test_two_commands_set_everything_up_for_hours_to_load_and_again_change_nothi
 
     # The server here has no TLS, which the bucket's policy asks for.
     double.s3.resource.get_client().delete_bucket_policy(Bucket="a-fresh-lake")
-    assert "COPY" in run("doctor")
+    examined = {finding["link"]: finding["seen"] for finding in json.loads(run("doctor", "--json"))}
+    role = f"arn:aws:iam::123456789012:role/{READER_ROLE}"
+    assert examined["integration"] == f"AMPLITUDE_LAKE reads as {role}"
+    assert examined["COPY"] == "copied a line from the lake"
     monkeypatch.setenv("EMULATOR_EVENTS_PER_HOUR", str(WORLD.events_per_hour))
     _load_hours_where_nothing_was()
 

@@ -162,7 +162,7 @@ class FakeSnowflake:
     current: dict[str, str | None] = field(
         default_factory=lambda: {"role": "LOADER", "warehouse": "LOAD_WH"}
     )
-    integrations: dict[str, str] = field(default_factory=dict)
+    integrations: dict[tuple[str, ...], str] = field(default_factory=dict)
 
     def read(self, bucket: str, key: str) -> tuple[bytes, str]:
         """Return an object's bytes and its version. Raises the error that Snowflake would."""
@@ -266,7 +266,7 @@ def _rewritten(running: FakeSnowflake, cursor: Any, command: str) -> str:
     if told := _told(running, command):
         return told
     if made := _STAGE_MADE.match(command):
-        running.integrations[made[1].lower()] = made[2].upper()
+        running.integrations[_parts(cursor, made[1])] = made[2].upper()
     answer = _answer_without_running(running, cursor, command)
     if answer is not None:
         return f"select '{answer}' as status"
@@ -328,9 +328,8 @@ def _properties(command: str) -> dict[str, str]:
 
 
 def _change_stage(cursor: Any, verb: str, name: str, url: str | None) -> str:
-    connection = cursor._conn
     where = "where database_name = ? and schema_name = ? and name = ?"
-    place = list(stages.parts_from_var(name, connection.database, connection.schema))
+    place = list(_parts(cursor, name))
     table = "_fs_global._fs_information_schema._fs_stages"
     if verb.lower().startswith("alter"):
         cursor._duck_conn.execute(f"update {table} set url = ? {where}", [url, *place])
@@ -344,7 +343,7 @@ def _described(running: FakeSnowflake, cursor: Any, kind: str, name: str) -> str
         bucket, prefix = _place(cursor, name)
         properties = {
             "URL": f'["s3://{bucket}/{prefix}"]',
-            "STORAGE_INTEGRATION": running.integrations.get(name.lower(), ""),
+            "STORAGE_INTEGRATION": running.integrations.get(_parts(cursor, name), ""),
         }
     else:
         word = "user" if kind.lower() == "user" else "storage integration"
@@ -491,10 +490,15 @@ def _values(expressions: str) -> str:
     return re.sub(r"\$1\b", "line", text)
 
 
+def _parts(cursor: Any, stage: str) -> tuple[str, ...]:
+    """Return a stage's database, schema and name."""
+    connection = cursor._conn
+    return tuple(stages.parts_from_var(stage, connection.database, connection.schema))
+
+
 def _place(cursor: Any, stage: str) -> tuple[str, str]:
     """Return a stage's bucket and prefix."""
-    connection = cursor._conn
-    database, schema, name = stages.parts_from_var(stage, connection.database, connection.schema)
+    database, schema, name = _parts(cursor, stage)
     found = cursor._duck_conn.execute(
         "select url from _fs_global._fs_information_schema._fs_stages "
         "where database_name = ? and schema_name = ? and name = ?",
