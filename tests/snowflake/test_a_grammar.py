@@ -8,7 +8,6 @@ import re
 from pathlib import Path
 
 import pytest
-from sqlfluff.core import Linter
 
 import amplitude_assets.bootstrap
 import amplitude_assets.warehouse
@@ -16,6 +15,7 @@ from amplitude_assets.bootstrap import snowflake as bootstrap
 from amplitude_assets.warehouse.snowflake_session import statements_of
 from tests.support import dbt
 from tests.support.snowflake import SnowflakeUnderTest
+from tests.support.snowflake_grammar import grammar_errors
 
 _ROOT = Path(__file__).parents[2]
 _LOADER = Path(amplitude_assets.warehouse.__file__).parent / "sql"
@@ -40,59 +40,45 @@ _NAMES = bootstrap.SnowflakeNames(
 )
 
 
-@pytest.fixture(scope="module")
-def grammar() -> Linter:
-    return Linter(dialect="snowflake")
-
-
-def errors(grammar: Linter, sql: str) -> list[str]:
-    parsed = grammar.parse_string(sql)
-    unparsable = [v.desc() for v in parsed.violations]
-    tree = parsed.tree
-    if tree is not None:
-        unparsable += [part.raw[:80] for part in tree.recursive_crawl("unparsable")]
-    return unparsable
-
-
 @pytest.mark.parametrize(
     "name",
     sorted({path.stem for path in [*_LOADER.glob("snowflake/*"), *_LOADER.glob("shared/*")]}),
 )
-def test_the_loaders_statements(grammar: Linter, name: str) -> None:
+def test_the_loaders_statements(name: str) -> None:
     for statement in statements_of(name):
         filled = statement.format(stage="bronze.lake", files="'a/b', 'c'", digests="'a', 'b'")
         # The connector puts text in the place of parameters.
-        assert not errors(grammar, re.sub(r"%\((\w+)\)s", "'value'", filled) + ";\n")
+        assert not grammar_errors(re.sub(r"%\((\w+)\)s", "'value'", filled) + ";\n")
 
 
 @pytest.mark.parametrize("path", _QUERIES, ids=lambda path: path.stem)
-def test_the_queries_of_checks_and_report(grammar: Linter, path: Path) -> None:
-    assert not errors(grammar, re.sub(r"\{\w+\}", "1", path.read_text()).strip() + "\n")
+def test_the_queries_of_checks_and_report(path: Path) -> None:
+    assert not grammar_errors(re.sub(r"\{\w+\}", "1", path.read_text()).strip() + "\n")
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in _BOOTSTRAP.glob("*.sql")))
-def test_the_statements_of_the_set_up(grammar: Linter, name: str) -> None:
+def test_the_statements_of_the_set_up(name: str) -> None:
     sql = bootstrap.render(_NAMES, [name])
-    assert not errors(grammar, sql)
+    assert not grammar_errors(sql)
     assert "replace" not in sql.lower().replace("never replaced", "")
 
 
 @pytest.mark.parametrize("path", sorted(_NATIVE.glob("*.sql")), ids=lambda path: path.stem)
-def test_the_statements_without_dbt(grammar: Linter, path: Path) -> None:
+def test_the_statements_without_dbt(path: Path) -> None:
     sql = path.read_text()
-    assert not errors(grammar, sql)
+    assert not grammar_errors(sql)
     for body in sql.split("$$")[1::2]:  # of a procedure, which is text to the statement around it
-        assert not errors(grammar, body.strip() + "\n")
+        assert not grammar_errors(body.strip() + "\n")
 
 
-def test_every_compiled_model(grammar: Linter, fake_account: SnowflakeUnderTest) -> None:
+def test_every_compiled_model(fake_account: SnowflakeUnderTest) -> None:
     fake_account.empty()
     # dbt signs in without a key here; with one it does in rungs b and c.
     without_key = {**fake_account.environment, **fake_account.identity}
     del without_key["SNOWFLAKE_PRIVATE_KEY_PATH"]
     compiled = dbt.compiled_on(without_key)
     assert len(compiled) > 30
-    wrong = {name: errors(grammar, f"{sql.strip()}\n") for name, sql in compiled.items()}
+    wrong = {name: grammar_errors(f"{sql.strip()}\n") for name, sql in compiled.items()}
     assert not {name: found for name, found in wrong.items() if found}
 
 
@@ -105,5 +91,5 @@ def test_every_compiled_model(grammar: Linter, fake_account: SnowflakeUnderTest)
         "create task t warehouse = w schedule '5 minutes' as select 1;",
     ],
 )
-def test_the_grammar_refuses_what_is_none(grammar: Linter, broken: str) -> None:
-    assert errors(grammar, broken)
+def test_the_grammar_refuses_what_is_none(broken: str) -> None:
+    assert grammar_errors(broken)

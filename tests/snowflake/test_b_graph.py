@@ -35,6 +35,7 @@ from tests.snowflake.loads import publish_load
 from tests.support.fakesnow_server import SNOWFLAKE_USER_ARN
 from tests.support.s3 import S3Server
 from tests.support.snowflake import SnowflakeUnderTest
+from tests.support.snowflake_grammar import grammar_errors
 
 # dbt builds everything over the wire here, which takes minutes on a busy machine.
 pytestmark = pytest.mark.timeout(900)
@@ -305,6 +306,11 @@ def test_two_commands_set_everything_up_for_hours_to_load_and_again_change_nothi
     assert examined["COPY"] == "copied a line from the lake"
     monkeypatch.setenv("EMULATOR_EVENTS_PER_HOUR", str(WORLD.events_per_hour))
     _load_hours_where_nothing_was()
+    # Those that the code puts together by itself are in no file for rung a to read.
+    passed = {*double.snowflake.statements, *double.snowflake.account_statements}
+    assert len(passed) > 50
+    wrong = {statement: grammar_errors(f"{statement.rstrip(';')};\n") for statement in passed}
+    assert not {statement: found for statement, found in wrong.items() if found}
 
 
 def _load_hours_where_nothing_was() -> None:
