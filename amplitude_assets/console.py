@@ -10,6 +10,7 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
 from rich.console import Console
 from rich.table import Table
 
@@ -22,6 +23,7 @@ from amplitude_assets.lake.store import LakeError
 from amplitude_assets.progress_display import progress_display
 from amplitude_assets.report.words import plural
 from amplitude_assets.resources import (
+    DBT_PROJECT_DIR,
     dbt_resource,
     open_export_client,
     open_warehouse,
@@ -128,7 +130,13 @@ def write_docs(settings: Settings) -> None:
 
 
 def start_dagster(settings: Settings, host: str, port: int) -> int:
-    """Run Dagster's UI and daemon until interrupted; return the exit status."""
+    """Run Dagster's UI and daemon until interrupted; return the exit status.
+
+    Raises UsageError outside of the project's folder, which Dagster takes its settings from.
+    """
+    project = DBT_PROJECT_DIR.parent
+    if not project.samefile(Path.cwd()):
+        raise click.UsageError(f"dev runs in the project's folder: cd {project}")
     command = [str(Path(sys.executable).parent / "dg"), "dev", "--host", host, "--port", str(port)]
     # Notes of libraries to their users' developers would bury where the UI is.
     os.environ.setdefault("PYTHONWARNINGS", "ignore")

@@ -32,14 +32,17 @@ class Progress:
             return None
         return seconds / done * (self.total - self.done)
 
-    def __str__(self) -> str:
-        """Write it as one line for people."""
-        text = f"{self.step}: {self.done:,} of {self.total:,} {self.parts}"
+    @property
+    def reached(self) -> str:
+        """Write what is done and what it held, without the step's name and the time left."""
+        text = f"{self.done:,} of {self.total:,} {self.parts}"
         if self.amount and self.seconds > 0:
             text += f", {self._written(self.amount)} ({self._rate(self.amount / self.seconds)}/s)"
-        if self.seconds_left is not None:
-            text += f", {timedelta(seconds=round(self.seconds_left))} left"
         return text
+
+    def __str__(self) -> str:
+        """Write it as one line for people."""
+        return f"{self.step}: {self.reached}{time_left(self.seconds_left)}"
 
     def _written(self, amount: int) -> str:
         if not self.units.startswith("bytes"):
@@ -48,6 +51,11 @@ class Progress:
 
     def _rate(self, amount: float) -> str:
         return _bytes(amount) if self.units.startswith("bytes") else f"{amount:,.0f}"
+
+
+def time_left(seconds: float | None) -> str:
+    """Write the end of a line that says how much longer, or nothing when that is unknown."""
+    return "" if seconds is None else f", {timedelta(seconds=round(seconds))} left"
 
 
 def _bytes(amount: float) -> str:

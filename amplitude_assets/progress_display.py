@@ -11,13 +11,16 @@ from rich.progress import (
     BarColumn,
     ProgressColumn,
     SpinnerColumn,
+    Task,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
 )
 from rich.progress import Progress as Bars
+from rich.table import Column
+from rich.text import Text
 
-from amplitude_assets.progress import Progress, ProgressSink
+from amplitude_assets.progress import Progress, ProgressSink, time_left
 
 # What a step says fits into 80 signs beside its name; the bar and the clock need more.
 _WIDTH_FOR_BARS = 110
@@ -32,13 +35,19 @@ def progress_display(console: Console) -> Iterator[ProgressSink]:
     tasks: dict[str, TaskID] = {}
     with Bars(*_columns(console.width), console=console) as bars:
         # Its spinner turns between two steps and before the first one too.
-        working = bars.add_task("working", total=None, told="")
+        working = bars.add_task("working", total=None)
 
         def show(step: Progress) -> None:
             if step.step not in tasks:
-                tasks[step.step] = bars.add_task(step.step, told="")
-            told = str(step).partition(": ")[2]
-            bars.update(tasks[step.step], total=step.total, completed=step.done, told=told)
+                tasks[step.step] = bars.add_task(step.step)
+            left = step.seconds_left
+            bars.update(
+                tasks[step.step],
+                total=step.total,
+                completed=step.done,
+                reached=step.reached,
+                ends_at=None if left is None else bars.get_time() + left,
+            )
 
         yield show
         bars.remove_task(working)
@@ -51,10 +60,22 @@ def turning() -> Iterator[None]:
         yield
 
 
+class _Told(ProgressColumn):
+    """What a step says of itself; its time left counts down until the step says more."""
+
+    def __init__(self) -> None:
+        super().__init__(table_column=Column(no_wrap=True))
+
+    def render(self, task: Task) -> Text:
+        ends_at = task.fields.get("ends_at")
+        left = None if ends_at is None else max(0.0, ends_at - task.get_time())
+        return Text(task.fields.get("reached", "") + time_left(left))
+
+
 def _columns(width: int) -> tuple[ProgressColumn, ...]:
     spinner = SpinnerColumn(finished_text="✓")
     name = TextColumn("{task.description:<17}")
-    told = TextColumn("{task.fields[told]}")
+    told = _Told()
     if width < _WIDTH_FOR_BARS:
         return (spinner, name, told)
     return (spinner, name, BarColumn(20), told, TimeElapsedColumn())

@@ -89,6 +89,13 @@ def test_a_data_dir_that_cannot_be_written(
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
+def test_dagsters_ui_from_another_folder(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert f"cd {Path(__file__).parents[2]}\n" in refused(capsys, "dev")
+
+
 def test_an_unknown_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert "fly" in refused(capsys, "fly")
 

@@ -99,6 +99,18 @@ def test_a_terminal_has_room_for_all_that_a_step_says(width: int) -> None:
     assert "…" not in screen
 
 
+@pytest.mark.parametrize(("later", "left"), [(15, "0:00:05 left"), (25, "0:00:00 left")])
+def test_the_time_left_counts_down_between_two_reports(later: int, left: str) -> None:
+    now = 100.0
+    out = StringIO()
+    console = Console(file=out, width=80, force_terminal=True, get_time=lambda: now)
+    with progress_display(console) as sink:
+        sink(HALF)  # 20 seconds are left
+        now += later
+    *_, last = (line for line in out.getvalue().splitlines() if "bronze" in line)
+    assert left in last
+
+
 def test_a_pipe_gets_nothing() -> None:
     assert shown(80, terminal=False) == ""
 
