@@ -1,4 +1,4 @@
-"""The models over a month of history: built whole, and after one new hour."""
+"""The models over a month of history: built whole, and after new hours, large and small."""
 
 import shutil
 import sys
@@ -14,6 +14,8 @@ from bench.server import serving
 from bench.world import ServedWorld, day_before, render
 
 _DAYS = 30
+# Events in the small hour, the same for every history: as many as the emulator makes by default.
+_SMALL_HOUR = 1_400
 _PATIENCE = 3600.0
 
 
@@ -22,7 +24,8 @@ def measure_history(
 ) -> dict[str, Any]:
     """Measure the models over about `events` events of the 30 days that end with `until`.
 
-    The last hour comes after the others have been modelled.
+    The last hour comes after the others have been modelled. It is as dense as they are; the small
+    hour that follows it is not, and shows what the history alone costs.
     """
     first = day_before(until, days=_DAYS)
     last = first + (_DAYS * 24 - 1) * HOUR
@@ -30,18 +33,28 @@ def measure_history(
     mean = events / (_DAYS * 24)
     month = render(worlds, seed, mean, HourRange(first, last - HOUR))
     hour = render(worlds, seed, mean, HourRange(last, last), longest=1)
+    small = render(worlds, seed, _SMALL_HOUR, HourRange(last + HOUR, last + HOUR), longest=1)
     folder = root / "history"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    say(f"{month.counts.lines:,} events in a month, and {hour.counts.lines:,} in one more hour")
+    say(
+        f"{month.counts.lines:,} events in a month, {hour.counts.lines:,} in one more hour, and "
+        f"{small.counts.lines:,} in the small one"
+    )
     _load(folder, month)
-    figures: dict[str, Any] = {"events": month.counts.lines, "hour_events": hour.counts.lines}
+    figures: dict[str, Any] = {
+        "events": month.counts.lines,
+        "hour_events": hour.counts.lines,
+        "small_hour_events": small.counts.lines,
+    }
     figures["first_build"] = _build(folder, month, "build", month.counts.lines, say)
-    _load(folder, hour)
-    both = month.counts.lines + hour.counts.lines
-    figures["one_new_hour"] = _build(folder, hour, "build", both, say)
-    figures["nothing_new"] = _build(folder, hour, "build", both, say)
-    figures["full_refresh"] = _build(folder, hour, "full", both, say)
+    lines = month.counts.lines
+    for step, world in (("one_new_hour", hour), ("small_new_hour", small)):
+        _load(folder, world)
+        lines += world.counts.lines
+        figures[step] = _build(folder, world, "build", lines, say)
+    figures["nothing_new"] = _build(folder, small, "build", lines, say)
+    figures["full_refresh"] = _build(folder, small, "full", lines, say)
     shutil.rmtree(folder, ignore_errors=True)
     return figures
 

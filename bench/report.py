@@ -142,7 +142,7 @@ def _history_table(measured: list[dict[str, Any]]) -> Table:
         title_justify="left",
     )
     table.add_column("events", justify="right")
-    steps = ("first_build", "one_new_hour", "nothing_new", "full_refresh")
+    steps = ("first_build", "one_new_hour", "small_new_hour", "nothing_new", "full_refresh")
     for step in steps:
         table.add_column(step.replace("_", " "), justify="right")
     for history in measured:
