@@ -4,6 +4,7 @@ import sys
 from collections import Counter
 
 from dagster import DagsterEventType, DagsterInstance, job, op
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 
 from amplitude_assets.automation.requests import (
     HISTORY,
@@ -34,6 +35,24 @@ def test_the_pools_have_a_limit_of_their_own_from_the_start() -> None:
             assert not any(
                 limit.from_default for limit in instance.event_log_storage.get_pool_limits()
             )
+
+
+def test_dagsters_files_have_one_engine_each() -> None:
+    """An engine remembers the statements that it has compiled."""
+    with opened() as instance:
+        storage = instance.event_log_storage
+        assert isinstance(storage, SqliteEventLogStorage)
+        engines = []
+        for connection in (
+            storage.index_connection(),
+            storage.index_connection(),
+            storage.run_connection("a-run"),
+        ):
+            with connection as connected:
+                engines.append(connected.engine)
+        first, again, of_a_run = engines
+        assert again is first
+        assert of_a_run is not first
 
 
 def test_history_never_takes_the_whole_queue() -> None:
