@@ -105,8 +105,8 @@ def dbt_project(settings: Settings) -> DbtProject:
         project_dir=DBT_PROJECT_DIR,
         profiles_dir=DBT_PROJECT_DIR,
         target=settings.warehouse,
-        # A manifest names the tables of its warehouse, so each has its own.
-        target_path=Path("target") / settings.warehouse,
+        # A manifest names the tables of its database, so each has its own.
+        target_path=Path("target") / settings.warehouse / settings.database,
     )
 
 

@@ -12,7 +12,14 @@ from amplitude_assets.snowsight import query_page
 ACCOUNT = "https://app.snowflake.com/myorg/my_account/#"
 
 
-def on_snowflake(account: str = "MYORG-My_Account", host: str | None = None) -> Settings:
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SNOWFLAKE_DATABASE", "amplitude")  # which dbt reads by itself
+
+
+def on_snowflake(
+    account: str = "MYORG-My_Account", host: str | None = None, database: str = "amplitude"
+) -> Settings:
     return Settings(
         lake_url="s3://bucket/prefix",
         warehouse="snowflake",
@@ -21,7 +28,7 @@ def on_snowflake(account: str = "MYORG-My_Account", host: str | None = None) -> 
         snowflake_user="pipeline",
         snowflake_role="pipeline",
         snowflake_warehouse="wh",
-        snowflake_database="amplitude",
+        snowflake_database=database,
     )
 
 
@@ -56,6 +63,15 @@ def test_tables_and_views_in_snowflake_link_to_their_pages() -> None:
     assert links["bronze/events"] == f"{schemas}/BRONZE/view/EVENTS"
     assert links["silver/events"] == f"{schemas}/SILVER/table/EVENTS"
     assert links["gold/agg_retention"] == f"{schemas}/GOLD/table/AGG_RETENTION"
+
+
+def test_tables_are_named_by_the_database_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where dbt has parsed the project for another database before."""
+    for database in ("amplitude", "elsewhere"):
+        monkeypatch.setenv("SNOWFLAKE_DATABASE", database)
+        specs = build_definitions(on_snowflake(database=database)).resolve_all_asset_specs()
+        names = {spec.key.to_user_string(): spec.metadata for spec in specs}
+        assert names["silver/events"]["dagster/table_name"] == f"{database}.silver.events"
 
 
 def lake_at(endpoint: str) -> Lake:
