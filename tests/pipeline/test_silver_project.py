@@ -13,6 +13,7 @@ from dbt.cli.main import dbtRunner
 from dbt.contracts.graph.manifest import Manifest
 from dbt.contracts.graph.nodes import GenericTestNode, ModelNode
 
+from tests.oracle import COLUMNS
 from tests.support.bronze import load_hours
 from tests.support.dbt import PROJECT, build, parse, run
 
@@ -103,9 +104,12 @@ def test_contracts_are_enforced_where_others_build_on(models: list[ModelNode]) -
     assert bound == gold | {"events"}
 
 
-def test_unit_tests_pass(warehouse: Path) -> None:
+def test_unit_tests_pass(warehouse: Path, manifest: Manifest) -> None:
     results = run(["test", "--select", "test_type:unit"], warehouse)
     assert len(results) > 20
+    of_gold = [t for t in manifest.unit_tests.values() if "models/gold/" in t.original_file_path]
+    assert len(of_gold) >= len(COLUMNS)
+    assert {unit_test.name for unit_test in of_gold} <= results.keys()
 
 
 @pytest.mark.parametrize("target", ["duckdb", "snowflake"])

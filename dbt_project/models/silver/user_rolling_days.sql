@@ -6,18 +6,14 @@
     meta={'touched': {'touched_users': ['user_key']}},
 ) }}
 
-with active_hours as (
+with activity as (
     select
         user_key,
         project_id,
-        activity_hour
+        activity_hour,
+        active_events
     from {{ ref('user_activity_hourly') }}
     {{ where_touched(ref('touched_users'), ['user_key']) }}
-    group by
-        user_key,
-        project_id,
-        activity_hour
-    having sum(active_events) > 0
 ),
 
 users as (
@@ -30,12 +26,13 @@ users as (
 
 active_days as (
     select distinct
-        active_hours.user_key,
-        active_hours.project_id,
+        activity.user_key,
+        activity.project_id,
         {{ to_project_date('users.new_at') }} as new_date,
-        {{ rolling_day_number('users.new_at', 'active_hours.activity_hour') }} as day_number
-    from active_hours
-    inner join users on active_hours.user_key = users.user_key
+        {{ rolling_day_number('users.new_at', 'activity.activity_hour') }} as day_number
+    from activity
+    inner join users on activity.user_key = users.user_key
+    where activity.active_events > 0
 )
 
 select
