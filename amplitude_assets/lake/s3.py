@@ -66,14 +66,13 @@ def open_s3(bucket: str, prefix: str, access: S3Access) -> S3Store:
 def console_page(uri: str, access: S3Access) -> str | None:
     """Return the page of `s3://bucket/key` in the console, or None for a service that is not AWS.
 
-    China and the other partitions have consoles of their own.
+    China and GovCloud have consoles of their own.
     """
-    host = urlsplit(access.endpoint_url).hostname or ""
-    if not host.endswith(".amazonaws.com"):
+    region, host = access.session.region_name, urlsplit(access.endpoint_url).hostname or ""
+    if not host.endswith(".amazonaws.com") or region.startswith("us-gov-"):
         return None
-    region, place = access.session.region_name, urlsplit(uri)
-    key = quote(place.path.lstrip("/"))
+    place = urlsplit(uri)
     return (
         f"https://{region}.console.aws.amazon.com/s3/object/{place.netloc}"
-        f"?region={region}&prefix={key}"
+        f"?region={region}&prefix={quote(place.path.lstrip('/'))}"
     )

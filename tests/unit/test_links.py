@@ -74,8 +74,8 @@ def test_tables_are_named_by_the_database_of_the_settings(monkeypatch: pytest.Mo
         assert names["silver/events"]["dagster/table_name"] == f"{database}.silver.events"
 
 
-def lake_at(endpoint: str) -> Lake:
-    session = boto3.session.Session("key", "secret", region_name="eu-central-1")
+def lake_at(endpoint: str, region: str = "eu-central-1") -> Lake:
+    session = boto3.session.Session("key", "secret", region_name=region)
     return Lake("s3://bucket/the prefix", S3Access(session, endpoint))
 
 
@@ -86,8 +86,11 @@ def test_an_object_in_s3_links_to_its_page_in_the_console() -> None:
     )
 
 
-def test_an_object_that_aws_does_not_hold_has_no_page(
+def test_an_object_that_the_console_does_not_show_has_no_page(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     assert lake_at("https://minio.internal:9000").page("a") is None
+    gov, china = "us-gov-west-1", "cn-north-1"  # whose consoles are at other addresses
+    assert lake_at(f"https://s3.{gov}.amazonaws.com", gov).page("a") is None
+    assert lake_at(f"https://s3.{china}.amazonaws.com.cn", china).page("a") is None
     assert Lake(tmp_path_factory.mktemp("lake").as_uri()).page("a") is None
