@@ -65,23 +65,29 @@ class S3Export:
 
         An hour without files counts as empty when there are files before and after it: then the
         export was at work. Otherwise nothing tells, and it fails. `on_received` is told the bytes
-        that are here, as they come. Raises DiskError.
+        that are here, as they come. Where the place cannot be listed, all hours fail for that one
+        reason. Raises DiskError.
         """
         arrivals = Arrivals()
 
         def tell() -> None:
             on_received(arrivals.bytes)
 
+        wanted = list(ranges)
+        try:
+            _ = self._files
+        except LakeError as error:
+            # Each hour would wait for the same list again.
+            return [_error_of(error, hours) for hours in wanted]
         errors: list[ExportError] = []
-        for hour in (hour for hours in ranges for hour in hours):
+        for hour in (hour for hours in wanted for hour in hours):
             alone = HourRange(hour, hour)
             try:
                 delivery = self._fetch(alone, folder, arrivals, tell)
                 tell()
                 on_delivery(delivery)
             except LakeError as error:
-                kind = UnavailableError if error.retryable else BucketError
-                errors.append(kind(alone, f"AMPLITUDE_S3_EXPORT_URL: {error}"))
+                errors.append(_error_of(error, alone))
             except ExportError as error:
                 errors.append(error)
         return errors
@@ -150,6 +156,11 @@ class S3Export:
                 f"{self._store.url} has no file of this hour, and {known}; ask for hours between "
                 "these, or unset AMPLITUDE_S3_EXPORT_URL to ask the Export API",
             )
+
+
+def _error_of(error: LakeError, hours: HourRange) -> ExportError:
+    kind = UnavailableError if error.retryable else BucketError
+    return kind(hours, f"AMPLITUDE_S3_EXPORT_URL: {error}")
 
 
 def write_merges(lake: Lake, key: str, packed: Iterable[bytes], forgotten: Forgotten) -> None:

@@ -3,6 +3,7 @@
 import gzip
 import json
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,8 @@ from amplitude_assets.lake.store import Lake
 from amplitude_assets.main_run import run_main_job
 from amplitude_assets.resources import open_s3_export, open_warehouse
 from amplitude_assets.s3_export import S3Export
-from tests.support.s3 import BUCKET, ENVIRONMENT, error_of, refusing, s3_server
+from tests.support.http import serving
+from tests.support.s3 import BUCKET, ENVIRONMENT, S3Server, error_of, refusing, s3_server
 
 PROJECT = 4711
 FIRST = parse_hour("2026-09-01T08")
@@ -153,6 +155,25 @@ def test_a_run_that_the_bucket_refuses_says_which_setting_it_is_about(
     assert "s3://export/p" in result.output
     assert said in " ".join(result.output.split())
     assert ENVIRONMENT["AWS_SECRET_ACCESS_KEY"] not in result.output
+
+
+def test_a_bucket_that_cannot_be_listed_is_asked_once_for_all_hours(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    class Refuses(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_error(403)
+
+    later = HourRange(HOURS.last + 9 * HOUR, HOURS.last + 12 * HOUR)
+    with serving(Refuses) as origin:
+        settings = Settings(amplitude_s3_export_url="s3://export/p", amplitude_project_id=PROJECT)
+        export = open_s3_export(settings, S3Server(origin).resource)
+        assert export is not None
+        errors = export.fetch_all([HOURS, later], tmp_path, on_delivery=lambda _: None)
+    assert [error.hours for error in errors] == [HOURS, later]
+    assert len(asked) == 1
+    assert all(error.message.startswith("AMPLITUDE_S3_EXPORT_URL: ") for error in errors)
 
 
 def test_the_graph_takes_hours_and_merges_from_there(
