@@ -101,6 +101,18 @@
     {%- endif -%}
 {%- endmacro %}
 
+{#
+    What a table that is kept by user or device is made of: every event when it is made whole, else the
+    events of the keys that were touched.
+#}
+{% macro events_of_touched_keys() -%}
+    {%- if not execute -%}
+        {# What a model depends on is noted while dbt parses it. #}
+        {%- do [ref('events'), ref('touched_events')] -%}
+    {%- endif -%}
+    {{ ref('touched_events') if is_incremental() else ref('events') }}
+{%- endmacro %}
+
 {# A where clause for the rows whose keys were touched; nothing when the model is built whole. #}
 {% macro where_touched(relation, columns) -%}
     {%- if is_incremental() -%}

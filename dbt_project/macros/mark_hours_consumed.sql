@@ -28,7 +28,7 @@
             {# The others are of use to this run only, and would keep ids of people who are forgotten. #}
             {% for name in [
                 'touched_users', 'touched_user_dates', 'touched_hours', 'touched_devices', 'event_verdicts',
-                'judged_uuids', 'judged_rows', 'event_changes', 'rekeyed_ids',
+                'judged_uuids', 'judged_rows', 'event_changes', 'rekeyed_ids', 'touched_events',
             ] %}
             delete from {{ silver_relation(name) }};
             {% endfor %}

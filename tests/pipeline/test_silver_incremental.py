@@ -24,7 +24,8 @@ PROJECTS = (100011, 200022)
 # Tables that tell of the last run and not of the events.
 OF_THE_RUN = {
     "load_batch", "judged_rows", "event_verdicts", "rekeyed_ids", "event_changes",
-    "touched_users", "touched_user_dates", "touched_hours", "touched_devices",
+    "touched_users", "touched_user_dates", "touched_hours", "touched_devices", "touched_events",
+    "judged_uuids",
 }  # fmt: skip
 
 
@@ -41,6 +42,36 @@ def test_any_history_equals_one_build(seed: int, silver: Path, tmp_path: Path) -
 
 def test_any_history_equals_one_build_in_gold_too(tmp_path: Path) -> None:
     check_any_history(random.Random(99), PROJECT, tmp_path)
+
+
+def test_a_line_that_speaks_for_a_uuid_now_frees_what_another_insert_id_held(
+    silver: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "warehouse.duckdb"
+    earlier, first, second = (FIRST_HOUR + timedelta(hours=n) for n in range(3))
+
+    def load(load_id: str, lines: dict[datetime, tuple[str, str]]) -> None:
+        with duckdb.connect(str(path)) as con:
+            hours = {
+                hour: [
+                    {
+                        "uuid": uuid,
+                        "$insert_id": insert_id,
+                        "device_id": "d",
+                        "server_upload_time": f"{hour}",
+                    }
+                ]
+                for hour, (uuid, insert_id) in lines.items()
+            }
+            load_hours(con, hours, load_id=load_id)
+        build(path, tests=False, project=silver)
+
+    load("load-1", {first: ("u1", "i1"), second: ("u2", "i1")})
+    load("load-2", {earlier: ("u1", "i9")})
+    with duckdb.connect(str(path), read_only=True) as con:
+        kept = con.execute("select uuid, insert_id from silver.events order by uuid").fetchall()
+        assert dedupe.recorded(con) == dedupe.expected(con)
+    assert kept == [("u1", "i9"), ("u2", "i1")]
 
 
 def check_any_history(chance: random.Random, project: Path, tmp_path: Path) -> None:

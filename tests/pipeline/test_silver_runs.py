@@ -237,8 +237,6 @@ def test_a_build_tests_every_row_that_it_touched_and_no_other(
     model.write_text(sql.replace("max(event_time) as", "cast(null as timestamp) as"))
     with duckdb.connect(str(built)) as con:
         con.execute("update silver.devices set device_key = null where device_id = 'd'")
-    with pytest.raises(
-        dbt.DbtError, match="not_null_devices_last_seen_at: fail Got 1 result"
-    ) as found:
+    with pytest.raises(dbt.DbtError, match="no_nulls_devices: fail Got 1 result") as found:
         build(built, select=["+devices"], tests=True)
     assert "not_null_devices_device_key" not in str(found.value)

@@ -34,7 +34,7 @@ events as (
         user_key,
         event_type,
         event_time
-    from {{ ref('events') }}
+    from {{ events_of_touched_keys() }}
     {{ where_touched(ref('touched_users'), ['user_key']) }}
 ),
 

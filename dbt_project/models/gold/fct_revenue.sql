@@ -2,9 +2,10 @@
     materialized='incremental',
     incremental_strategy='replace_touched',
     on_schema_change='append_new_columns',
-    meta={'touched': {'touched_user_dates': ['event_date']}},
+    meta={'touched': {'touched_user_dates': ['user_key', 'event_date']}},
 ) }}
 
+-- depends_on: {{ ref('touched_user_dates') }}
 -- SDKs send a bare `Revenue` event always, and beside it `Revenue (Verified)` or `Revenue (Unverified)`,
 -- which has the money: the bare one would count it twice.
 with events as (
@@ -16,7 +17,12 @@ with events as (
         event_date,
         event_properties
     from {{ ref('events') }}
-    {{ where_touched(ref('touched_user_dates'), ['event_date']) }}
+    {%- if is_incremental() %}
+    where
+        {{ keys_are_in(['user_key', 'event_date'], ref('touched_user_dates')) }}
+        -- By the date alone an engine passes over what has no event of these days.
+        and {{ keys_are_in(['event_date'], ref('touched_user_dates')) }}
+    {%- endif %}
 ),
 
 revenue_events as (

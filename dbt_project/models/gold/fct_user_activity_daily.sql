@@ -11,7 +11,7 @@ with events as (
         session_key,
         event_type,
         event_date
-    from {{ ref('events') }}
+    from {{ events_of_touched_keys() }}
     {{ where_touched(ref('touched_user_dates'), ['user_key', 'event_date']) }}
 ),
 

@@ -19,7 +19,7 @@ with events as (
         device_carrier,
         version_name,
         {{ moment_key('event_time', 'uuid') }} as moment
-    from {{ ref('events') }}
+    from {{ events_of_touched_keys() }}
     {{ where_touched(ref('touched_devices'), ['project_id', 'device_id']) }}
 )
 

@@ -15,7 +15,7 @@ with events as (
         device_id,
         event_type,
         client_event_time
-    from {{ ref('events') }}
+    from {{ events_of_touched_keys() }}
     {{ where_touched(ref('touched_users'), ['user_key']) }}
 ),
 

@@ -12,7 +12,7 @@ with events as (
         event_type,
         event_date,
         date_trunc('hour', event_time) as activity_hour
-    from {{ ref('events') }}
+    from {{ events_of_touched_keys() }}
     {{ where_touched(ref('touched_users'), ['user_key']) }}
 ),
 

@@ -13,7 +13,7 @@ with events as (
         user_id,
         device_id,
         event_time
-    from {{ ref('events') }}
+    from {{ events_of_touched_keys() }}
     {{ where_touched(ref('touched_users'), ['user_key']) }}
 )
 

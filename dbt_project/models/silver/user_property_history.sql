@@ -14,7 +14,7 @@ with events as (
         event_time,
         export_hour,
         user_properties_hash
-    from {{ ref('events') }}
+    from {{ events_of_touched_keys() }}
     {{ where_touched(ref('touched_users'), ['user_key']) }}
 ),
 

@@ -24,7 +24,7 @@ with events as (
         start_version,
         paying,
         {{ moment_key('event_time', 'uuid') }} as moment
-    from {{ ref('events') }}
+    from {{ events_of_touched_keys() }}
     {{ where_touched(ref('touched_users'), ['user_key']) }}
 ),
 

@@ -51,6 +51,27 @@ changed_rows as (
     where ({{ in_batch() }}) or is_unconsumed
 ),
 
+changed_insert_ids as (
+    select insert_id
+    from changed_rows
+    where insert_id is not null
+),
+
+-- The one look through the whole history. Projects and devices are compared later: one column is found sooner.
+found_rows as (
+    select
+        project_id,
+        export_hour,
+        uuid,
+        device_id,
+        insert_id,
+        speaks_for_insert_id
+    from known_rows
+    where
+        uuid in (select changed_rows.uuid from changed_rows)
+        or insert_id in (select changed_insert_ids.insert_id from changed_insert_ids)
+),
+
 rivals_by_uuid as (
     select
         project_id,
@@ -58,7 +79,7 @@ rivals_by_uuid as (
         uuid,
         device_id,
         insert_id
-    from known_rows
+    from found_rows
     where (project_id, uuid) in (select changed_rows.project_id, changed_rows.uuid from changed_rows)
 ),
 
@@ -73,20 +94,46 @@ affected_insert_ids as (
     where insert_id is not null
 ),
 
-rivals_by_insert_id as (
-    select
-        known_rows.project_id,
-        known_rows.uuid
-    from known_rows
-    inner join affected_insert_ids
-        on
-            known_rows.project_id = affected_insert_ids.project_id
-            and known_rows.insert_id = affected_insert_ids.insert_id
-            and known_rows.device_id is not distinct from affected_insert_ids.device_id
-    where known_rows.speaks_for_insert_id
+-- Mostly none, since the lines of one event have one insert_id. Then no table is read for them.
+further_insert_ids as (
+    select insert_id from affected_insert_ids
+    except
+    select insert_id from changed_insert_ids
 ),
 
--- Mostly none, and then no table is read for them.
+rows_by_insert_id as (
+    select
+        project_id,
+        uuid,
+        device_id,
+        insert_id,
+        speaks_for_insert_id
+    from found_rows
+    union all
+    select
+        project_id,
+        uuid,
+        device_id,
+        insert_id,
+        speaks_for_insert_id
+    from known_rows
+    where insert_id in (select further_insert_ids.insert_id from further_insert_ids)
+),
+
+rivals_by_insert_id as (
+    select
+        rows_by_insert_id.project_id,
+        rows_by_insert_id.uuid
+    from rows_by_insert_id
+    inner join affected_insert_ids
+        on
+            rows_by_insert_id.project_id = affected_insert_ids.project_id
+            and rows_by_insert_id.insert_id = affected_insert_ids.insert_id
+            and rows_by_insert_id.device_id is not distinct from affected_insert_ids.device_id
+    where rows_by_insert_id.speaks_for_insert_id
+),
+
+-- Mostly none, too.
 further_uuids as (
     select project_id, uuid from rivals_by_insert_id
     except
