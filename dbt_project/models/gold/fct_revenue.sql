@@ -5,10 +5,9 @@
     meta={'touched': {'touched_user_dates': ['user_key', 'event_date']}},
 ) }}
 
--- depends_on: {{ ref('touched_user_dates') }}
 -- SDKs send a bare `Revenue` event always, and beside it `Revenue (Verified)` or `Revenue (Unverified)`,
 -- which has the money: the bare one would count it twice.
-with events as (
+with events_of_dates as (
     select
         uuid,
         user_key,
@@ -17,12 +16,14 @@ with events as (
         event_date,
         event_properties
     from {{ ref('events') }}
-    {%- if is_incremental() %}
-    where
-        {{ keys_are_in(['user_key', 'event_date'], ref('touched_user_dates')) }}
-        -- By the date alone an engine passes over what has no event of these days.
-        and {{ keys_are_in(['event_date'], ref('touched_user_dates')) }}
-    {%- endif %}
+    {{ where_touched(ref('touched_user_dates'), ['event_date']) }}
+),
+
+-- First by the date alone: an engine passes over what has no event of these days.
+events as (
+    select *
+    from events_of_dates
+    {{ where_touched(ref('touched_user_dates'), ['user_key', 'event_date']) }}
 ),
 
 revenue_events as (
