@@ -1,9 +1,9 @@
 # The commands of the project. Each sets up what it needs; a second call starts at once.
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || echo python3)
 BIN := .venv/bin
-# Tests wait for servers about as long as they compute. The folders with the long ones come first by
-# their names, so they are not left for the end.
-TEST_WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
+# Many tests wait for servers, so there are two more of them at once than cores. The folders with the long
+# ones come first by their names, so they are not left for the end.
+TEST_WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 2 )))
 
 .PHONY: demo test fuzz dev docs lint bench
 

@@ -79,7 +79,9 @@ def dbt_models_asset(settings: Settings) -> AssetsDefinition:
         command = "build" if selected else "test"
         with warehouse.exclusive(), dbt_environment(settings):
             target = dbt_targets(settings) / context.run.run_id
-            _hand_on_parsed(_parsed_folder(settings), target)
+            # The first run has what the manifest was made from, if it was made here.
+            for parsed in (project.manifest_path.parent, _parsed_folder(settings)):
+                _hand_on_parsed(parsed, target)
             invocation = dbt.cli(
                 [command, "--exclude-resource-type", "unit_test"],
                 context=context,

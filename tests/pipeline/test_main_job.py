@@ -1,6 +1,7 @@
 """The main job as people run it: the command, another server, every event once, twice the same."""
 
 import collections
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from amplitude_assets.config import Settings
 from amplitude_assets.definitions import build_definitions
 from amplitude_assets.emulator import World, WorldSettings
 from amplitude_assets.hours import HOUR, HourRange, format_hour, parse_hour, partition_of_hour
+from amplitude_assets.resources import DBT_PROJECT_DIR
 from tests.support.command import amplitude_assets, emulate
 
 PROJECT = 734517
@@ -33,6 +35,8 @@ CONTRACT = {
     ],
 }  # fmt: skip
 
+NOT_PARSED_AGAIN = "no changes found, skipping parsing"
+
 _LINEAGE = "dagster/column_lineage"
 LOAD_COLUMNS = ["load_id", "loaded_at", "fetched_at"]
 
@@ -45,6 +49,7 @@ class Place:
 
     folder: Path
     env: dict[str, str]
+    database: str = "warehouse"
 
     def run(self, hours: HourRange, *, data_tests: bool = False) -> str:
         """Load these hours by the command, which must succeed, and return what it printed."""
@@ -66,12 +71,18 @@ class Place:
                     found[key] = materialization.metadata[_LINEAGE].value
         return found
 
+    def newest_dbt_log(self) -> str:
+        """Read what dbt has logged in the last run."""
+        logs = (self.folder / "data" / "dbt").glob("*/dbt.log")
+        return max(logs, key=lambda path: path.stat().st_mtime).read_text()
+
     def tables(self, *, load_columns: bool = True) -> Tables:
         """Read every table of the contract, whole and in order.
 
         Without `load_columns`, leave out what says when and by which load a row came.
         """
-        with duckdb.connect(str(self.folder / "data" / "warehouse.duckdb"), read_only=True) as con:
+        path = self.folder / "data" / f"{self.database}.duckdb"
+        with duckdb.connect(str(path), read_only=True) as con:
             return {
                 f"{schema}.{name}": con.execute(
                     "select columns(lambda c: $every or c not in $load_columns) "
@@ -91,15 +102,17 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]
         yield settings
 
 
-def place(folder: Path, server: dict[str, str]) -> Place:
+def place(folder: Path, server: dict[str, str], database: str = "warehouse") -> Place:
     return Place(
         folder,
         {
             **server,
             "AMPLITUDE_START_HOUR": "2025-01-01T00",
             "DATA_DIR": str(folder / "data"),
+            "DUCKDB_PATH": str(folder / "data" / f"{database}.duckdb"),
             "PROJECT_TIMEZONE": "America/New_York",
         },
+        database,
     )
 
 
@@ -162,21 +175,26 @@ def test_what_was_done_is_in_dagsters_instance(
 def test_running_the_same_hours_again_changes_no_table(loaded: Place, tables: Tables) -> None:
     loaded.run(DAY)
     assert loaded.tables() == tables
-    logs = (loaded.folder / "data" / "dbt").glob("*/dbt.log")
-    newest = max(logs, key=lambda path: path.stat().st_mtime)
-    assert "no changes found, skipping parsing" in newest.read_text()
+    assert NOT_PARSED_AGAIN in loaded.newest_dbt_log()
 
 
-def test_hours_in_another_order_give_the_same_tables(
-    server: dict[str, str], loaded: Place, tmp_path: Path
-) -> None:
-    other = place(tmp_path, server)
+@pytest.fixture
+def fresh(server: dict[str, str], tmp_path: Path) -> Iterator[Place]:
+    """Return a place for which the project has no manifest yet, as on a fresh machine."""
+    fresh = place(tmp_path, server, database=f"fresh_{os.getpid()}")
+    yield fresh
+    shutil.rmtree(DBT_PROJECT_DIR / "target" / "duckdb" / fresh.database)
+
+
+def test_hours_in_another_order_give_the_same_tables(loaded: Place, fresh: Place) -> None:
     middle = DAY.first + 7 * HOUR
-    other.run(HourRange(middle, DAY.last))
-    other.run(HourRange(DAY.first, middle - HOUR))
-    assert other.tables(load_columns=False) == loaded.tables(load_columns=False)
-    assert len(other.lineage()) > 40
-    assert other.lineage() == loaded.lineage()
+    fresh.run(HourRange(middle, DAY.last))
+    assert NOT_PARSED_AGAIN in fresh.newest_dbt_log()
+    lineage = fresh.lineage()
+    fresh.run(HourRange(DAY.first, middle - HOUR))
+    assert fresh.tables(load_columns=False) == loaded.tables(load_columns=False)
+    assert len(lineage) > 40
+    assert fresh.lineage() == lineage
 
 
 def test_status_shows_the_gaps_first(loaded: Place) -> None:

@@ -1,22 +1,26 @@
 """The real dbt project, run in this process on a DuckDB file of the test's own.
 
-The project is parsed once a process; after that a build costs about a second.
+The project is parsed once, and the file is held open while dbt runs: dbt opens and closes it for
+each node, as its profile asks, which is a good part of a small build.
 """
 
 import os
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import duckdb
 from dbt.artifacts.schemas.results import NodeStatus
 from dbt.cli.main import dbtRunner
 from dbt.contracts.graph.manifest import Manifest
 from dbt.contracts.graph.nodes import ModelNode
+from filelock import FileLock
 
 PROJECT = Path(__file__).parents[2] / "dbt_project"
 _GOOD = {NodeStatus.Success, NodeStatus.Pass, NodeStatus.Warn, NodeStatus.NoOp}
@@ -90,10 +94,15 @@ def compiled_on(settings: Mapping[str, str], *, project: Path = PROJECT) -> dict
 
 def _results(settings: Mapping[str, str], command: Sequence[str], project: Path) -> list[Any]:
     settings = {**settings, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"}
+    held: AbstractContextManager[object] = nullcontext()
     if "DUCKDB_PATH" in settings:
         settings["DUCKDB_PATH"] = str(_linked(Path(settings["DUCKDB_PATH"]), project))
-    with patch.dict(os.environ, settings):
-        outcome = dbtRunner().invoke([*command, *_flags(project, settings["WAREHOUSE"])])
+        held = duckdb.connect(settings["DUCKDB_PATH"])
+    with patch.dict(os.environ, settings), held:
+        database = settings.get("SNOWFLAKE_DATABASE") or Path(settings["DUCKDB_PATH"]).stem
+        manifest = _manifest(project, _edited_at(project), settings["WAREHOUSE"], database)
+        flags = _flags(project, settings["WAREHOUSE"], _target(settings["WAREHOUSE"], project))
+        outcome = dbtRunner(manifest=manifest).invoke([*command, *flags])
     if outcome.exception is not None:
         raise DbtError(str(outcome.exception)) from outcome.exception
     results = list(getattr(outcome.result, "results", []))
@@ -112,11 +121,30 @@ def silver_only(folder: Path) -> Path:
 
 def parse(project: Path = PROJECT) -> Manifest:
     """Return the project's manifest."""
-    path = _linked(Path("warehouse.duckdb"), project)  # as builds have it; it is not opened
-    with patch.dict(os.environ, {"DUCKDB_PATH": str(path)}):
-        manifest = dbtRunner().invoke(["parse", *_flags(project)]).result
+    return _manifest(project, _edited_at(project), "duckdb", "warehouse")
+
+
+@cache
+def _manifest(project: Path, _edited_at: int, target: str, database: str) -> Manifest:
+    """Parse the project, or take what was parsed since it was edited, maybe by another process.
+
+    The names of tables in a manifest begin with their database, so each has its own.
+    """
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
+    folder = Path(tempfile.gettempdir(), f"dbt-parsed-{run}", target, database, *project.parts[1:])
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = {"DUCKDB_PATH": f"{database}.duckdb"}  # the file is not opened
+    with FileLock(folder / "lock"), patch.dict(os.environ, settings):
+        manifest = dbtRunner().invoke(["parse", *_flags(project, target, folder)]).result
     assert isinstance(manifest, Manifest)
     return manifest
+
+
+def _edited_at(project: Path) -> int:
+    """Return when a file of the project was last changed, or one came or went, in nanoseconds."""
+    folders = (project / name for name in ("models", "macros", "seeds", "tests"))
+    places = (place for folder in folders for place in (folder, *folder.rglob("*")))
+    return max(place.stat().st_mtime_ns for place in places)
 
 
 @cache
@@ -128,11 +156,10 @@ def models_in_build_order(project: Path = PROJECT) -> list[str]:
     return [models[key].name for key in TopologicalSorter(parents).static_order()]
 
 
-def _flags(project: Path, target: str = "duckdb") -> list[str]:
-    folder = str(_target(target, project))
+def _flags(project: Path, target: str, folder: Path) -> list[str]:
     return [
         "--project-dir", str(project), "--profiles-dir", str(project), "--target", target,
-        "--target-path", folder, "--log-path", folder,
+        "--target-path", str(folder), "--log-path", str(folder),
         "--log-level", "error", "--log-level-file", "none", "--no-write-json", "--quiet",
     ]  # fmt: skip
 
