@@ -113,10 +113,27 @@
     {{ ref('touched_events') if is_incremental() else ref('events') }}
 {%- endmacro %}
 
-{# A where clause for the rows whose keys were touched; nothing when the model is built whole. #}
-{% macro where_touched(relation, columns) -%}
+{#
+    A where clause for the rows whose keys were touched; nothing when the model is built whole. `few_of` is
+    the table that is read, if it is large and has few of them.
+#}
+{% macro where_touched(relation, columns, few_of=none) -%}
     {%- if is_incremental() -%}
-        where {{ keys_are_in(columns, relation) }}
+        {%- set is_touched = keys_are_in(columns, relation) -%}
+        where {{ found_first(few_of, is_touched) if few_of else is_touched }}
+    {%- endif -%}
+{%- endmacro %}
+
+{#
+    The condition that a row of a large table meets another condition, which few do. DuckDB reads all columns
+    of a query beside those of its condition, so it first looks for the rows alone. Snowflake needs no help,
+    and the rows of a unit test are in no table.
+#}
+{% macro found_first(relation, condition) -%}
+    {%- if target.type == 'duckdb' and not relation.is_cte -%}
+        rowid in (select rowid from {{ relation }} where {{ condition }})
+    {%- else -%}
+        ({{ condition }})
     {%- endif -%}
 {%- endmacro %}
 

@@ -7,7 +7,7 @@
 
 -- SDKs send a bare `Revenue` event always, and beside it `Revenue (Verified)` or `Revenue (Unverified)`,
 -- which has the money: the bare one would count it twice.
-with events_of_dates as (
+with events as (
     select
         uuid,
         user_key,
@@ -16,14 +16,7 @@ with events_of_dates as (
         event_date,
         event_properties
     from {{ ref('events') }}
-    {{ where_touched(ref('touched_user_dates'), ['event_date']) }}
-),
-
--- First by the date alone: an engine passes over what has no event of these days.
-events as (
-    select *
-    from events_of_dates
-    {{ where_touched(ref('touched_user_dates'), ['user_key', 'event_date']) }}
+    {{ where_touched(ref('touched_user_dates'), ['user_key', 'event_date'], few_of=ref('events')) }}
 ),
 
 revenue_events as (

@@ -6,22 +6,13 @@ with children as (
         {{ column }}
     from {{ model }}
     where {{ column }} is not null
-),
-
--- Of a large table only what is asked for: engines find a few keys in a column faster than they join it.
-parents as (
-    select
-        project_id,
-        {{ field }}
-    from {{ to }}
-    where {{ field }} in (select children.{{ column }} from children)
 )
 
 select
     children.project_id,
     children.{{ column }}
 from children
-left join parents
+left join {{ to }} as parents
     on
         children.project_id = parents.project_id
         and children.{{ column }} = parents.{{ field }}

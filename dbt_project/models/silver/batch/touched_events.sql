@@ -30,10 +30,11 @@ select
     paying,
     user_properties_hash
 from {{ ref('events') }}
+{%- set of_user = keys_are_in(['user_key'], ref('touched_users')) %}
+{%- set of_device = keys_are_in(['project_id', 'device_id'], ref('touched_devices')) %}
 where
 {%- if batch_is_rebuild() %}
     false
 {%- else %}
-    {{ keys_are_in(['user_key'], ref('touched_users')) }}
-    or {{ keys_are_in(['project_id', 'device_id'], ref('touched_devices')) }}
+    {{ found_first(ref('events'), of_user ~ ' or ' ~ of_device) }}
 {%- endif %}
