@@ -80,11 +80,11 @@ def hours_in(zip_path: Path, project_id: int, asked: HourRange) -> dict[datetime
     hours: dict[datetime, list[Member]] = {hour: [] for hour in asked}
     with opened(zip_path, asked) as archive:
         zip_bytes = zip_path.stat().st_size
-        infos = [info for info in archive.infolist() if info.filename != f"{project_id}/"]
+        infos = [info for info in archive.infolist() if not _is_folder(info, project_id)]
     if any(_DIRECTORY_ENTRY in info.comment for info in infos):
         # One wrong length is enough for an entry to take in the next, which zipfile lets pass.
         raise ArchiveError(asked, f"{zip_path.name} is damaged: members of it are out of reach")
-    names = [_MEMBER.fullmatch(info.filename) for info in infos]
+    names = [_MEMBER.fullmatch(info.orig_filename) for info in infos]
     others = {name["app"] for name in names if name is not None and name["app"] == name["folder"]}
     if len(others) == 1 and all(names) and str(project_id) not in others:
         raise ProjectError(
@@ -95,7 +95,7 @@ def hours_in(zip_path: Path, project_id: int, asked: HourRange) -> dict[datetime
         hour = _hour_of(name, project_id)
         if hour is None or hour not in hours:
             raise ArchiveError(
-                asked, f"the zip holds {info.filename[:200]!r}, which was not asked for"
+                asked, f"the zip holds {info.orig_filename[:200]!r}, which was not asked for"
             )
         assert name is not None
         # What a zip says of its members' sizes may be a lie, and the limits build on it.
@@ -144,6 +144,11 @@ def blocks(
             yield piece
 
     return whole_lines(pieces(), limits.max_line_bytes)
+
+
+def _is_folder(info: zipfile.ZipInfo, project_id: int) -> bool:
+    # By the name as it stands in the zip: zipfile's own ends at a NUL, and so may hide a member.
+    return info.orig_filename == f"{project_id}/" and info.file_size == 0
 
 
 def _hour_of(name: re.Match[str] | None, project_id: int) -> datetime | None:

@@ -38,7 +38,8 @@ NIGHT = HOUR.replace(hour=0)
 
 
 def read_names(tmp_path: Path, *names: str, asked: HourRange) -> dict[str, list[str]]:
-    path = write_zip(tmp_path / "names.zip", [(name, packed(EVENT)) for name in names])
+    held = [(name, b"" if name.endswith("/") else packed(EVENT)) for name in names]
+    path = write_zip(tmp_path / "names.zip", held)
     found = hours_in(path, PROJECT, asked)
     return {f"{hour:%d %H}": [member.name for member in members] for hour, members in found.items()}
 
@@ -55,6 +56,12 @@ def test_members_go_to_their_hours_and_hours_without_any_are_there(tmp_path: Pat
 def test_an_hour_may_be_padded_and_a_folder_be_listed(tmp_path: Path) -> None:
     padded = f"{PROJECT}/{PROJECT}_2026-09-01_05#0.json.gz"
     assert read_names(tmp_path, f"{PROJECT}/", padded, asked=one(HOUR)) == {"01 05": [padded]}
+
+
+def test_a_folder_that_holds_bytes_refuses_the_zip(tmp_path: Path) -> None:
+    path = write_zip(tmp_path / "one.zip", [(f"{PROJECT}/", packed(EVENT))])
+    with pytest.raises(ArchiveError, match="not asked for"):
+        hours_in(path, PROJECT, one(HOUR))
 
 
 def test_midnight_and_the_last_hour_of_a_day_are_apart(tmp_path: Path) -> None:
@@ -219,6 +226,7 @@ def central(offset: int, *data: int) -> Callable[[bytes], bytes]:
         central(42, 0x00, 0x10, 0x00, 0x00),
         central(42, 0xFF, 0xFF, 0xFF, 0xFF),
         central(46, 0xFF),
+        central(48, 0),  # zipfile cuts a name there, and what is left is the project's folder
         lambda whole: whole.replace(b"PK\x03\x04", b"PK\x03\x05"),
         lambda whole: whole[4:],
     ],
@@ -228,6 +236,7 @@ def central(offset: int, *data: int) -> Callable[[bytes], bytes]:
         "offset past the end",
         "offset of zip64",
         "name",
+        "name cut short",
         "local header",
         "beginning",
     ],
