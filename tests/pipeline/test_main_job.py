@@ -183,7 +183,7 @@ def fresh(server: dict[str, str], tmp_path: Path) -> Iterator[Place]:
     """Return a place for which the project has no manifest yet, as on a fresh machine."""
     fresh = place(tmp_path, server, database=f"fresh_{os.getpid()}")
     yield fresh
-    shutil.rmtree(DBT_PROJECT_DIR / "target" / "duckdb" / fresh.database)
+    shutil.rmtree(DBT_PROJECT_DIR / "target" / "duckdb" / fresh.database, ignore_errors=True)
 
 
 def test_hours_in_another_order_give_the_same_tables(loaded: Place, fresh: Place) -> None:
