@@ -57,7 +57,7 @@ def dbt_models_asset(settings: Settings) -> AssetsDefinition:
     """
     project = dbt_project(settings)
     _prepare_manifest(project, settings)
-    version = project_version(_sources(project.project_dir))
+    version = project_version(project_sources(project.project_dir))
     kept = project.manifest_path.with_name("column_lineage.json")
 
     @dbt_assets(
@@ -188,12 +188,13 @@ def _prepare_manifest(project: DbtProject, settings: Settings) -> None:
     manifest = project.manifest_path
     with FileLock(str(project.project_dir / ".manifest.lock")):
         made_at = manifest.stat().st_mtime if manifest.exists() else 0.0
-        if any(path.stat().st_mtime > made_at for path in _sources(project.project_dir)):
+        if any(path.stat().st_mtime > made_at for path in project_sources(project.project_dir)):
             with dbt_environment(settings):
                 dbt_resource(settings).cli(["parse"], target_path=manifest.parent).wait()
 
 
-def _sources(project_dir: Path) -> Iterator[Path]:
+def project_sources(project_dir: Path) -> Iterator[Path]:
+    """Yield the files of a dbt project that its manifest is made from."""
     yield project_dir / "dbt_project.yml"
     for folder in ("models", "macros", "seeds", "tests"):
         yield from (path for path in (project_dir / folder).rglob("*") if path.is_file())

@@ -49,7 +49,6 @@ class Place:
 
     folder: Path
     env: dict[str, str]
-    database: str = "warehouse"
 
     def run(self, hours: HourRange, *, data_tests: bool = False) -> str:
         """Load these hours by the command, which must succeed, and return what it printed."""
@@ -81,8 +80,7 @@ class Place:
 
         Without `load_columns`, leave out what says when and by which load a row came.
         """
-        path = self.folder / "data" / f"{self.database}.duckdb"
-        with duckdb.connect(str(path), read_only=True) as con:
+        with duckdb.connect(self.env["DUCKDB_PATH"], read_only=True) as con:
             return {
                 f"{schema}.{name}": con.execute(
                     "select columns(lambda c: $every or c not in $load_columns) "
@@ -112,7 +110,6 @@ def place(folder: Path, server: dict[str, str], database: str = "warehouse") -> 
             "DUCKDB_PATH": str(folder / "data" / f"{database}.duckdb"),
             "PROJECT_TIMEZONE": "America/New_York",
         },
-        database,
     )
 
 
@@ -181,9 +178,9 @@ def test_running_the_same_hours_again_changes_no_table(loaded: Place, tables: Ta
 @pytest.fixture
 def fresh(server: dict[str, str], tmp_path: Path) -> Iterator[Place]:
     """Return a place for which the project has no manifest yet, as on a fresh machine."""
-    fresh = place(tmp_path, server, database=f"fresh_{os.getpid()}")
-    yield fresh
-    shutil.rmtree(DBT_PROJECT_DIR / "target" / "duckdb" / fresh.database, ignore_errors=True)
+    database = f"fresh_{os.getpid()}"
+    yield place(tmp_path, server, database)
+    shutil.rmtree(DBT_PROJECT_DIR / "target" / "duckdb" / database, ignore_errors=True)
 
 
 def test_hours_in_another_order_give_the_same_tables(loaded: Place, fresh: Place) -> None:

@@ -22,6 +22,9 @@ from dbt.contracts.graph.manifest import Manifest
 from dbt.contracts.graph.nodes import ModelNode
 from filelock import FileLock
 
+from amplitude_assets.assets.column_lineage import project_version
+from amplitude_assets.assets.dbt import project_sources
+
 PROJECT = Path(__file__).parents[2] / "dbt_project"
 _GOOD = {NodeStatus.Success, NodeStatus.Pass, NodeStatus.Warn, NodeStatus.NoOp}
 
@@ -100,7 +103,9 @@ def _results(settings: Mapping[str, str], command: Sequence[str], project: Path)
         held = duckdb.connect(settings["DUCKDB_PATH"])
     with patch.dict(os.environ, settings), held:
         database = settings.get("SNOWFLAKE_DATABASE") or Path(settings["DUCKDB_PATH"]).stem
-        manifest = _manifest(project, _edited_at(project), settings["WAREHOUSE"], database)
+        manifest = _manifest(
+            project, project_version(project_sources(project)), settings["WAREHOUSE"], database
+        )
         flags = _flags(project, settings["WAREHOUSE"], _target(settings["WAREHOUSE"], project))
         outcome = dbtRunner(manifest=manifest).invoke([*command, *flags])
     if outcome.exception is not None:
@@ -121,12 +126,12 @@ def silver_only(folder: Path) -> Path:
 
 def parse(project: Path = PROJECT) -> Manifest:
     """Return the project's manifest."""
-    return _manifest(project, _edited_at(project), "duckdb", "warehouse")
+    return _manifest(project, project_version(project_sources(project)), "duckdb", "warehouse")
 
 
 @cache
-def _manifest(project: Path, _edited_at: int, target: str, database: str) -> Manifest:
-    """Parse the project, or take what was parsed since it was edited, maybe by another process.
+def _manifest(project: Path, _version: str, target: str, database: str) -> Manifest:
+    """Parse the project, or take what was parsed of this version, maybe by another process.
 
     The names of tables in a manifest begin with their database, so each has its own.
     """
@@ -138,13 +143,6 @@ def _manifest(project: Path, _edited_at: int, target: str, database: str) -> Man
         manifest = dbtRunner().invoke(["parse", *_flags(project, target, folder)]).result
     assert isinstance(manifest, Manifest)
     return manifest
-
-
-def _edited_at(project: Path) -> int:
-    """Return when a file of the project was last changed, or one came or went, in nanoseconds."""
-    folders = (project / name for name in ("models", "macros", "seeds", "tests"))
-    places = (place for folder in folders for place in (folder, *folder.rglob("*")))
-    return max(place.stat().st_mtime_ns for place in places)
 
 
 @cache
