@@ -7,15 +7,19 @@
     A `where` of the test's own is honoured, as dbt does.
 #}
 {% macro get_where_subquery(relation) -%}
-    {%- set conditions = [config.get('where'), condition_of_touched_rows(relation)] | select | list -%}
-    {%- if not conditions -%}
-        {{ return(relation) }}
+    {%- set rows = touched_rows(relation) or relation -%}
+    {%- set where = config.get('where') -%}
+    {%- if where -%}
+        {%- set rows = '(select * from ' ~ rows ~ (' as touched_rows' if rows != relation) ~ ' where ' ~ where ~ ')' -%}
     {%- endif -%}
-    {{ return('(select * from ' ~ relation ~ ' where (' ~ conditions | join(') and (') ~ ')) as tested_rows') }}
+    {{ return(rows ~ ' as tested_rows' if rows != relation else relation) }}
 {%- endmacro %}
 
-{# The condition on a row, or none for the whole table: by `meta.touched` of the model under test. #}
-{% macro condition_of_touched_rows(relation) -%}
+{#
+    The rows that the build touched, by `meta.touched` of the model under test, or none for the whole table.
+    There is a select for each way to touch one: with `or` between them, an engine compares every row.
+#}
+{% macro touched_rows(relation) -%}
     {%- if not execute or flags.WHICH != 'build' or not model.attached_node -%}
         {{ return(none) }}
     {%- endif -%}
@@ -23,17 +27,20 @@
     {%- if not touched or flags.FULL_REFRESH or batch_is_rebuild() -%}
         {{ return(none) }}
     {%- endif -%}
-    {%- set listed = [] -%}
-    {%- for name, keys in touched.items() -%}
-        {%- do listed.append(keys_are_in(keys, silver_relation(name))) -%}
-    {%- endfor -%}
-    {%- set is_touched = listed | join(' or ') -%}
     {%- set unique_columns = columns_that_must_be_unique() -%}
+    {%- set selects = [] -%}
+    {%- for name, keys in touched.items() -%}
+        {%- do selects.append(
+            'select ' ~ (unique_columns | join(', ') or '*') ~ ' from ' ~ relation
+            ~ ' where ' ~ keys_are_in(keys, silver_relation(name))
+        ) -%}
+    {%- endfor -%}
+    {%- set rows = selects | join(' union all ') -%}
     {%- if unique_columns -%}
         {# A row that was not touched may have the key of one that was. #}
-        {{ return(keys_are_in(unique_columns, relation ~ ' where ' ~ is_touched)) }}
+        {%- set rows = 'select * from ' ~ relation ~ ' where (' ~ unique_columns | join(', ') ~ ') in (' ~ rows ~ ')' -%}
     {%- endif -%}
-    {{ return(is_touched) }}
+    {{ return('(' ~ rows ~ ')') }}
 {%- endmacro %}
 
 {# The columns of the key that this test is about; nothing for a test of rows. #}

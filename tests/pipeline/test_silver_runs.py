@@ -225,8 +225,10 @@ def test_a_build_tests_the_keys_that_it_touched_and_dbt_test_whole_tables(
     with pytest.raises(dbt.DbtError, match="unique_event_groups_event_group_key: fail") as found:
         build(built, select=["+devices", "+event_groups"], tests=True)
     assert "unique_devices" not in str(found.value)
-    with pytest.raises(dbt.DbtError, match="unique_devices_device_key: fail"):
-        dbt.run(["test", "--select", "devices"], built, project=project)
+    with pytest.raises(dbt.DbtError, match="unique_devices_device_key: fail") as found:
+        dbt.run(["test", "--select", "devices event_groups"], built, project=project)
+    # The first hour has no such event.
+    assert "relationships_within_project_event_groups" in str(found.value)
 
 
 def test_a_build_tests_every_row_that_it_touched_and_no_other(
@@ -240,3 +242,21 @@ def test_a_build_tests_every_row_that_it_touched_and_no_other(
     with pytest.raises(dbt.DbtError, match="no_nulls_devices: fail Got 1 result") as found:
         build(built, select=["+devices"], tests=True)
     assert "not_null_devices_device_key" not in str(found.value)
+
+
+def test_an_event_is_tested_in_whichever_way_it_was_touched(
+    tmp_path: Path, build: Build, project: Path
+) -> None:
+    path, place = tmp_path / "warehouse.duckdb", {"country": "Norway"}
+    copied = event("copied", amplitude_id=3, **place)
+    untouched = event("untouched", amplitude_id=4, device_id="e", **place)
+    load(path, {HOUR: [copied], NEXT_HOUR: [copied, event("moved", **place), untouched]})
+    build(path)
+    # In the second hour the copy takes the place of the first, and an event becomes another user's.
+    merge = event("merge", data={"merged_amplitude_id": 2})
+    load(path, {HOUR: [merge, event("new", amplitude_id=5, **place)]}, "load-2")
+    model = project / "models" / "silver" / "locations.sql"
+    model.write_text(model.read_text().replace("location_key is not null", "false"))
+    untold = "relationships_events_location_key__location_key__ref_locations_: fail Got 3 results"
+    with pytest.raises(dbt.DbtError, match=untold):
+        build(path, select=["+locations"], tests=True)

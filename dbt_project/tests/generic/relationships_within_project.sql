@@ -1,20 +1,33 @@
-{# Every value of a column is a key of another model in the same project. #}
-{% test relationships_within_project(model, column, to, field) %}
+{#
+    Every value of a column is a key of another model in the same project, in a row that agrees in the `same`
+    columns, too. With these an engine finds it without looking through the whole of the other model.
+#}
+{% test relationships_within_project(model, column, to, field, same=[]) %}
+{%- set keys = ['project_id'] + same -%}
+{%- set pairs = ['children.' ~ column ~ ' = parents.' ~ field] -%}
+{%- for key in keys -%}
+    {%- do pairs.append('children.' ~ key ~ ' = parents.' ~ key) -%}
+{%- endfor -%}
 with children as (
     select
-        project_id,
+        {{ keys | join(', ') }},
         {{ column }}
     from {{ model }}
     where {{ column }} is not null
+),
+
+parents as (
+    select
+        {{ keys | join(', ') }},
+        {{ field }}
+    from {{ to }}
+    where {{ keys_are_in(keys, 'children') }}
 )
 
 select
     children.project_id,
     children.{{ column }}
 from children
-left join {{ to }} as parents
-    on
-        children.project_id = parents.project_id
-        and children.{{ column }} = parents.{{ field }}
+left join parents on {{ pairs | join(' and ') }}
 where parents.{{ field }} is null
 {% endtest %}
