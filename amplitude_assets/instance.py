@@ -49,10 +49,11 @@ def open_instance(settings: Settings) -> "DagsterInstance":
     from dagster._core.instance.ref import InstanceRef
     from filelock import FileLock
 
-    from amplitude_assets.sqlite_engines import keep_engines
+    from amplitude_assets.sqlite_storage import keep_engines, write_events_together
     from amplitude_assets.step_output import without_repeating
 
     keep_engines()
+    write_events_together()
     prepare_home(settings)
     # The first one makes the tables, which Dagster does not do twice at once.
     with FileLock(settings.dagster_home_path / ".opening.lock"):

@@ -2,8 +2,27 @@
 
 import sys
 from collections import Counter
+from collections.abc import Iterator
 
-from dagster import DagsterEventType, DagsterInstance, job, op
+import pytest
+from dagster import (
+    AssetCheckKey,
+    AssetCheckResult,
+    AssetCheckSpec,
+    AssetExecutionContext,
+    AssetKey,
+    BackfillPolicy,
+    DagsterEventType,
+    DagsterInstance,
+    EventLogEntry,
+    EventRecordsFilter,
+    MaterializeResult,
+    StaticPartitionsDefinition,
+    asset,
+    job,
+    materialize,
+    op,
+)
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 
 from amplitude_assets.automation.requests import (
@@ -53,6 +72,77 @@ def test_dagsters_files_have_one_engine_each() -> None:
         first, again, of_a_run = engines
         assert again is first
         assert of_a_run is not first
+
+
+HOURS = [f"2026-09-01-0{hour}:00" for hour in range(5)]
+HOURLY = AssetKey("hourly")
+CHECK = AssetCheckKey(HOURLY, "is_well")
+
+
+@asset(
+    key=HOURLY,
+    partitions_def=StaticPartitionsDefinition(HOURS),
+    backfill_policy=BackfillPolicy.single_run(),
+    check_specs=[AssetCheckSpec(CHECK.name, asset=HOURLY)],
+)
+def hourly(context: AssetExecutionContext) -> Iterator[AssetCheckResult | MaterializeResult[None]]:
+    storage = context.instance.event_log_storage
+    (check,) = storage.get_asset_check_execution_history(CHECK, limit=1)
+    for number, key in enumerate(context.partition_keys):
+        figures = {"number": number, "its check is": check.status.name}
+        context.add_asset_metadata(figures, partition_key=key)
+    yield MaterializeResult()
+    yield AssetCheckResult(passed=True)
+
+
+def recorded_of_hours(instance: DagsterInstance) -> dict[str, object]:
+    """Run the asset for its hours and return what Dagster then knows of it, by hour."""
+    hours = {"dagster/asset_partition_range_start": HOURS[0]}
+    hours |= {"dagster/asset_partition_range_end": HOURS[-1]}
+    run = materialize([hourly], instance=instance, tags=hours)
+    storage, many = instance.event_log_storage, len(HOURS)
+    events = [entry.get_dagster_event() for entry in instance.all_logs(run.run_id)]
+    plans = EventRecordsFilter(DagsterEventType.ASSET_MATERIALIZATION_PLANNED, asset_key=HOURLY)
+    (known,) = instance.get_asset_records([HOURLY])
+    materialised = {}
+    for record in instance.fetch_materializations(HOURLY, limit=many).records:
+        told = record.asset_materialization
+        assert told is not None
+        (tags,) = storage.get_event_tags_for_asset(HOURLY, filter_event_id=record.storage_id)
+        assert tags.items() <= told.tags.items()
+        is_newest = record == known.asset_entry.last_materialization_record
+        materialised[told.partition] = (told.metadata, sorted(tags), is_newest, record.run_id)
+    return {
+        "log": sorted(f"{event.event_type} {event.partition}" for event in events),
+        "planned": sorted(
+            one.partition_key or ""
+            for one in storage.get_event_records(plans, limit=many)
+            if one.run_id == run.run_id
+        ),
+        "materialised": {
+            hour: told for hour, (*told, run_id) in materialised.items() if run_id == run.run_id
+        },
+    }
+
+
+def test_events_that_come_together_are_written_together_and_as_dagster_writes_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with opened() as instance:
+        alone: list[str] = []
+        store_event = SqliteEventLogStorage.store_event
+
+        def noting(storage: SqliteEventLogStorage, event: EventLogEntry) -> None:
+            alone.append(str(event.dagster_event_type))
+            store_event(storage, event)
+
+        monkeypatch.setattr(SqliteEventLogStorage, "store_event", noting)
+        together = recorded_of_hours(instance)
+        assert "DagsterEventType.STEP_START" in alone
+        assert "DagsterEventType.ASSET_MATERIALIZATION" not in alone
+        monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", "0")
+        assert recorded_of_hours(instance) == together
+        assert alone.count("DagsterEventType.ASSET_MATERIALIZATION") == len(HOURS)
 
 
 def test_history_never_takes_the_whole_queue() -> None:
