@@ -51,37 +51,32 @@ def split_lines(block: bytes) -> list[bytes]:
 
 
 def count_objects(block: bytes) -> int | None:
-    """Count whole lines, or return None when one of them is blank or no JSON object."""
+    """Count whole lines, or return None when one of them is blank or no JSON object.
+
+    Lines go to a parser that makes nothing of what it has checked: it takes a quarter of orjson's
+    time. What it refuses, orjson may still take: integers beyond 64 bits. What it takes, orjson
+    takes too, but for what stands before the object. Long lines are not for it, since it sets
+    aside over ten times a line's size.
+    """
     count = start = 0
     view = memoryview(block)
-    parser = simdjson.Parser()
+    parse = simdjson.Parser().parse
     while start < len(block):
         end = block.find(b"\n", start)
         if end < 0:
             end = len(block)
-        # A view, since copying each line would cost more than finding it.
-        line = view[start:end]
-        if not _is_plain_object(parser, line) and fault_of(bytes(line)) is not None:
+        is_plain = block[start] == _BRACE and end - start <= _LARGE_BYTES
+        try:
+            if is_plain:
+                # A view, since copying each line would cost more than finding it.
+                parse(view[start:end])
+        except (ValueError, RuntimeError):
+            is_plain = False
+        if not is_plain and fault_of(block[start:end]) is not None:
             return None
         start = end + 1
         count += 1
     return count
-
-
-def _is_plain_object(parser: simdjson.Parser, line: memoryview) -> bool:
-    """Say whether a line is an object, by a parser that makes nothing of what it has checked.
-
-    It takes a quarter of orjson's time. What it refuses, orjson may still take: integers beyond 64
-    bits. What it takes, orjson takes too, but for what stands before the object. Long lines are
-    not for it, since it sets aside over ten times a line's size.
-    """
-    if not line or line[0] != _BRACE or len(line) > _LARGE_BYTES:
-        return False
-    try:
-        parser.parse(line)
-    except (ValueError, RuntimeError):
-        return False
-    return True
 
 
 def is_blank(line: bytes) -> bool:

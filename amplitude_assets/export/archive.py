@@ -169,15 +169,12 @@ class _OverLimitError(Exception):
     """A member unpacks to more than the limits allow."""
 
 
-@contextmanager
-def opened(zip_path: Path, hours: HourRange) -> Iterator[zipfile.ZipFile]:
-    """Open a zip that holds these hours. Raises ArchiveError when it is none."""
+def opened(zip_path: Path, hours: HourRange) -> zipfile.ZipFile:
+    """Open a zip that holds these hours, and read its directory. Raises ArchiveError."""
     try:
-        archive = zipfile.ZipFile(zip_path)
+        return zipfile.ZipFile(zip_path)
     except _BROKEN as error:
         raise ArchiveError(hours, f"{zip_path.name} is not a whole zip: {error}") from error
-    with archive:
-        yield archive
 
 
 @contextmanager

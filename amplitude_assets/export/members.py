@@ -80,7 +80,12 @@ def unpack_members(job: HourJob) -> list[UnpackedMember]:
         return []
     assert job.zip_path is not None
     with opened(job.zip_path, HourRange(job.hour, job.hour)) as archive:
-        return [_unpack_member(archive, job, member) for member in job.members]
+        return unpack_members_of(archive, job)
+
+
+def unpack_members_of(archive: zipfile.ZipFile, job: HourJob) -> list[UnpackedMember]:
+    """Do what `unpack_members` does, with the job's zip open already."""
+    return [_unpack_member(archive, job, member) for member in job.members]
 
 
 def _unpack_member(archive: zipfile.ZipFile, job: HourJob, member: Member) -> UnpackedMember:

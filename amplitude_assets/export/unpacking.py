@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import threading
+import zipfile
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures import as_completed as as_they_finish
@@ -10,17 +11,24 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from multiprocessing.connection import wait
+from pathlib import Path
 
-from amplitude_assets.export.archive import Member, check_parts
+from amplitude_assets.export.archive import Member, check_parts, opened
 from amplitude_assets.export.errors import ExportError
 from amplitude_assets.export.hour_files import HourFiles, UnpackedMember
-from amplitude_assets.export.members import HourJob, finish_hour, unpack_members
+from amplitude_assets.export.members import (
+    HourJob,
+    finish_hour,
+    unpack_members,
+    unpack_members_of,
+)
 from amplitude_assets.hours import HourRange
 
 # Starting worker processes takes about as long as checking so many bytes of a zip.
 _WORTH_PROCESSES_BYTES = 16 * 1024**2
-# Each task reads the zip's directory, and what is left when the others are done keeps one core.
+# What is left when the others are done keeps one core.
 _WORTH_A_TASK_BYTES = 4 * 1024**2
+_open_in_worker: dict[Path, zipfile.ZipFile] = {}
 
 
 @dataclass
@@ -76,8 +84,9 @@ def unpack_all(
 
 
 def _submitted(pool: Executor, hour: _Hour) -> "dict[Future[list[UnpackedMember]], _Hour]":
+    unpack = _unpack_in_worker if isinstance(pool, ProcessPoolExecutor) else unpack_members
     hour.tasks = [
-        pool.submit(unpack_members, replace(hour.job, members=tuple(members)))
+        pool.submit(unpack, replace(hour.job, members=tuple(members)))
         for members in _split(hour.job.members)
     ]
     hour.left = len(hour.tasks)
@@ -106,6 +115,16 @@ def _pool(hours: list[_Hour], workers: int) -> Executor:
         context = multiprocessing.get_context("spawn")
         return ProcessPoolExecutor(workers, mp_context=context, initializer=_end_with_parent)
     return ThreadPoolExecutor(workers, thread_name_prefix="archive")
+
+
+def _unpack_in_worker(job: HourJob) -> list[UnpackedMember]:
+    """Unpack in a process of the pool's, where the zip stays open: its directory is read once."""
+    path = job.zip_path
+    assert path is not None
+    if path not in _open_in_worker:
+        _open_in_worker.clear()
+        _open_in_worker[path] = opened(path, HourRange(job.hour, job.hour))
+    return unpack_members_of(_open_in_worker[path], job)
 
 
 def _end_with_parent() -> None:
