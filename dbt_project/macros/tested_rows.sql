@@ -10,7 +10,7 @@
     {%- set rows = touched_rows(relation) or relation -%}
     {%- set where = config.get('where') -%}
     {%- if where -%}
-        {%- set rows = '(select * from ' ~ rows ~ (' as touched_rows' if rows != relation) ~ ' where ' ~ where ~ ')' -%}
+        {%- set rows = '(select * from ' ~ rows ~ ' as touched_rows where ' ~ where ~ ')' -%}
     {%- endif -%}
     {{ return(rows ~ ' as tested_rows' if rows != relation else relation) }}
 {%- endmacro %}
@@ -27,20 +27,18 @@
     {%- if not touched or flags.FULL_REFRESH or batch_is_rebuild() -%}
         {{ return(none) }}
     {%- endif -%}
-    {%- set unique_columns = columns_that_must_be_unique() -%}
     {%- set selects = [] -%}
     {%- for name, keys in touched.items() -%}
-        {%- do selects.append(
-            'select ' ~ (unique_columns | join(', ') or '*') ~ ' from ' ~ relation
-            ~ ' where ' ~ keys_are_in(keys, silver_relation(name))
-        ) -%}
+        {%- do selects.append('select * from ' ~ relation ~ ' where ' ~ keys_are_in(keys, silver_relation(name))) -%}
     {%- endfor -%}
-    {%- set rows = selects | join(' union all ') -%}
+    {%- set rows = '(' ~ selects | join(' union all ') ~ ')' -%}
+    {%- set unique_columns = columns_that_must_be_unique() -%}
     {%- if unique_columns -%}
         {# A row that was not touched may have the key of one that was. #}
-        {%- set rows = 'select * from ' ~ relation ~ ' where (' ~ unique_columns | join(', ') ~ ') in (' ~ rows ~ ')' -%}
+        {%- set has_key = keys_are_in(unique_columns, rows ~ ' as touched_rows') -%}
+        {%- set rows = '(select * from ' ~ relation ~ ' where ' ~ has_key ~ ')' -%}
     {%- endif -%}
-    {{ return('(' ~ rows ~ ')') }}
+    {{ return(rows) }}
 {%- endmacro %}
 
 {# The columns of the key that this test is about; nothing for a test of rows. #}
