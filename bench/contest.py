@@ -69,7 +69,7 @@ CONTENDERS = (
     Contender(NAIVE_ROWS, END_TO_END, "bench.contenders.naive", "rows", most_events=20_000),
     Contender(AIRBYTE, END_TO_END, "airbyte_source.py", peer=AIRBYTE_SOURCE),
     Contender(PYAIRBYTE_DUCKDB, END_TO_END, "pyairbyte.py", peer=PYAIRBYTE),
-    Contender(DLT_NESTED, END_TO_END, "dlt_pipeline.py", "nested", peer=DLT, most_events=20_000),
+    Contender(DLT_NESTED, END_TO_END, "dlt_pipeline.py", "nested", peer=DLT, most_events=200_000),
     Contender(DLT_FLAT, END_TO_END, "dlt_pipeline.py", "flat", peer=DLT),
     Contender(DLT_LINES, END_TO_END, "dlt_pipeline.py", "lines", peer=DLT),
 )

@@ -16,7 +16,7 @@ class Peer:
 
 AIRBYTE_SOURCE = Peer("airbyte-source-amplitude", "airbyte-source-amplitude==0.6.19")
 PYAIRBYTE = Peer("pyairbyte", "airbyte==0.71.3")
-DLT = Peer("dlt", "dlt[duckdb]==1.31.0")
+DLT = Peer("dlt", "dlt[duckdb,parquet]==1.31.0")
 PLOTS = Peer("plots", "matplotlib==3.11.2")
 
 
