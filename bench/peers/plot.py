@@ -16,7 +16,7 @@ import matplotlib.pyplot as plt
 def main() -> None:
     """Draw the figures of the first file into the second."""
     figures = json.loads(Path(sys.argv[1]).read_text())
-    _, (left, right) = plt.subplots(1, 2, figsize=(13, 5), layout="constrained")
+    _, (left, right) = plt.subplots(1, 2, figsize=(13, 6), layout="constrained")
     _events(left, figures.get("events", {}))
     _hours(right, figures.get("hours", {}))
     plt.savefig(sys.argv[2], dpi=120)
@@ -34,7 +34,7 @@ def _events(axes, sizes):
         axes.plot(*zip(*sorted(points), strict=True), style, marker="o", label=name)
     axes.set(xscale="log", yscale="log", xlabel="events of one day", ylabel="events per second")
     axes.grid(visible=True, alpha=0.3)
-    axes.legend(fontsize="small", ncols=2)
+    axes.legend(fontsize="small", ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.12))
 
 
 def _hours(axes, spans):
