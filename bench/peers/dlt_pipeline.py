@@ -1,8 +1,8 @@
 """dlt with requests, into a DuckDB file, in the environment that dlt is installed in.
 
 `nested` is its default, `flat` keeps properties as JSON, `lines` makes a row of a raw line. Each
-goes through Parquet, as dlt's page on DuckDB suggests: by itself dlt writes INSERT statements.
-https://dlthub.com/docs/dlt-ecosystem/destinations/duckdb
+goes through Parquet, since the INSERT statements that dlt writes by itself take several times as
+long: https://dlthub.com/docs/dlt-ecosystem/destinations/duckdb
 """
 
 import gzip
