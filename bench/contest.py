@@ -4,7 +4,6 @@ A contender that fails, or does not bring every event, is listed with the reason
 are not.
 """
 
-import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -140,7 +139,6 @@ def _run_one(root: Path, arena: Path, world: ServedWorld, origin: str, entry: En
     folder.mkdir(parents=True, exist_ok=True)
     try:
         command, environment = _command(root, contender)
-        os.sync()  # what the one before has written is not this one's to wait for
         measured = measure(
             [*command, task_of(world, origin, folder).to_json()],
             folder.with_suffix(".log"),

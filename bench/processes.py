@@ -41,6 +41,7 @@ def measure(
     command: Sequence[str], log: Path, environment: Mapping[str, str], *, patience: float
 ) -> Measured:
     """Run a command to its end. Raises ContenderError when it fails or takes too long (seconds)."""
+    os.sync()  # what was written before is not this one's to wait for
     began = time.monotonic()
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603 - our own commands
