@@ -23,6 +23,7 @@ from amplitude_assets.export.members import (
     unpack_members_of,
 )
 from amplitude_assets.hours import HourRange
+from amplitude_assets.memory import keep_freed_memory
 
 # Starting worker processes takes about as long as checking so many bytes of a zip.
 _WORTH_PROCESSES_BYTES = 16 * 1024**2
@@ -113,7 +114,7 @@ def _pool(hours: list[_Hour], workers: int) -> Executor:
     if workers > 1 and sum(member.zip_bytes for member in members) >= _WORTH_PROCESSES_BYTES:
         # Not forked: a copy of a process with threads may hold locks that nothing opens.
         context = multiprocessing.get_context("spawn")
-        return ProcessPoolExecutor(workers, mp_context=context, initializer=_end_with_parent)
+        return ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker)
     return ThreadPoolExecutor(workers, thread_name_prefix="archive")
 
 
@@ -125,6 +126,11 @@ def _unpack_in_worker(job: HourJob) -> list[UnpackedMember]:
         _open_in_worker.clear()
         _open_in_worker[path] = opened(path, HourRange(job.hour, job.hour))
     return unpack_members_of(_open_in_worker[path], job)
+
+
+def _start_worker() -> None:
+    keep_freed_memory()
+    _end_with_parent()
 
 
 def _end_with_parent() -> None:

@@ -11,6 +11,7 @@ import pyarrow as pa
 from amplitude_assets.hours import HourRange
 from amplitude_assets.lake.manifest import LakeObject, Manifest
 from amplitude_assets.lake.store import Lake
+from amplitude_assets.memory import keep_freed_memory
 from amplitude_assets.warehouse.base import (
     HourCounts,
     LedgerRow,
@@ -64,6 +65,7 @@ class DuckDBWarehouse:
         """See `Warehouse.load`."""
         if not manifests:
             return LoadReport()
+        keep_freed_memory()
         with self._file.connection() as con:
             _run_script(con, "bronze_tables")
             report = load_changed(

@@ -20,6 +20,7 @@ import orjson
 import simdjson
 from isal import isal_zlib
 
+from amplitude_assets.memory import keep_freed_memory
 from bench.task import Task, read_task, tell
 
 _CHUNK = 1024 * 1024
@@ -89,7 +90,8 @@ def _extract(task: Task) -> list[tuple[str, int]]:
 def _pool(path: Path) -> Executor:
     if path.stat().st_size < _PROCESSES_FROM_BYTES:
         return ThreadPoolExecutor(1)
-    return ProcessPoolExecutor(os.cpu_count(), mp_context=multiprocessing.get_context("spawn"))
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(os.cpu_count(), context, initializer=keep_freed_memory)
 
 
 def _member(name: str, zip_path: str, folder: str) -> tuple[str, int]:
@@ -138,6 +140,7 @@ def _load(task: Task, keys: list[str]) -> None:
     import duckdb
     import pyarrow as pa
 
+    keep_freed_memory()
     schema = pa.schema(
         [
             pa.field("object_number", pa.int32()),
