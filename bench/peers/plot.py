@@ -49,7 +49,8 @@ def _hours(axes, spans):
     axes.set(xscale="log", xlabel="near-empty hours", ylabel="ms an hour, all four assets")
     axes.set_ylim(bottom=0)
     axes.grid(visible=True, alpha=0.3)
-    axes.legend()
+    if lines:
+        axes.legend()
 
 
 if __name__ == "__main__":
