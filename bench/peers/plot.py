@@ -17,8 +17,11 @@ def main() -> None:
     """Draw the figures of the first file into the second."""
     figures = json.loads(Path(sys.argv[1]).read_text())
     _, (left, right) = plt.subplots(1, 2, figsize=(13, 6), layout="constrained")
-    _events(left, figures.get("events", {}))
-    _hours(right, figures.get("hours", {}))
+    for axes, draw, part in ((left, _events, "events"), (right, _hours, "hours")):
+        if part in figures:
+            draw(axes, figures[part])
+        else:
+            axes.set_axis_off()
     plt.savefig(sys.argv[2], dpi=120)
 
 
@@ -49,8 +52,7 @@ def _hours(axes, spans):
     axes.set(xscale="log", xlabel="near-empty hours", ylabel="ms an hour, all four assets")
     axes.set_ylim(bottom=0)
     axes.grid(visible=True, alpha=0.3)
-    if lines:
-        axes.legend()
+    axes.legend()
 
 
 if __name__ == "__main__":
