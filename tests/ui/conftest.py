@@ -16,6 +16,7 @@ from amplitude_assets.main_run import MainRun
 from tests.support.browser import chromium, find_chromium
 from tests.support.command import amplitude_assets
 from tests.support.dagster_processes import DagsterProcesses, dagster_processes
+from tests.support.worlds import lively_world
 
 _NEWEST = last_exportable_hour(datetime.now(UTC), 2)
 # What the state holds; the two hours after it are for a backfill.
@@ -41,8 +42,11 @@ def browser() -> Iterator[Browser]:
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DagsterProcesses]:
     """Run some hours by the command, lose a row of bronze, and start Dagster's processes."""
     folder = tmp_path_factory.mktemp("demo")
+    hours = HourRange(HOURS.first, TO_BACKFILL.last)
+    world = lively_world(hours, 60, Settings().project_id).settings
     settings = {
-        "EMULATOR_EVENTS_PER_HOUR": "60",
+        "EMULATOR_SEED": str(world.seed),
+        "EMULATOR_EVENTS_PER_HOUR": str(world.events_per_hour),
         "AMPLITUDE_START_HOUR": format_hour(HOURS.first - 6 * HOUR),
         "RUN_HOURS": "24",
     }
