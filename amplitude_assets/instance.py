@@ -4,9 +4,7 @@ The command line and Dagster's UI use the same home, so each shows what the othe
 """
 
 import os
-import weakref
 from importlib import resources
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from amplitude_assets.config import Settings, SettingsError
@@ -49,11 +47,8 @@ def open_instance(settings: Settings) -> "DagsterInstance":
     from dagster._core.instance.ref import InstanceRef
     from filelock import FileLock
 
-    from amplitude_assets.sqlite_storage import keep_engines, write_events_together
     from amplitude_assets.step_output import without_repeating
 
-    keep_engines()
-    write_events_together()
     prepare_home(settings)
     # The first one makes the tables, which Dagster does not do twice at once.
     with FileLock(settings.dagster_home_path / ".opening.lock"):
@@ -61,7 +56,6 @@ def open_instance(settings: Settings) -> "DagsterInstance":
         instance = DagsterInstance.from_ref(without_repeating(ref))
         _make_tables_and_limits(instance)
         end_runs_of_the_gone(instance, settings.dagster_home_path)
-    _hold_open(instance, settings.dagster_home_path / "history")
     return instance
 
 
@@ -72,18 +66,3 @@ def _make_tables_and_limits(instance: "DagsterInstance") -> None:
     instance.event_log_storage.set_concurrency_slots(AMPLITUDE_POOL, 1)
     # DuckDB has one writer. Snowflake takes several, but loads and models follow each other.
     instance.event_log_storage.set_concurrency_slots(WAREHOUSE_POOL, 1)
-
-
-def _hold_open(instance: "DagsterInstance", history: Path) -> None:
-    """Keep an idle connection to each of Dagster's SQLite files while the instance lives.
-
-    Dagster opens and closes one for each event, and SQLite moves its log into the file whenever
-    the last one closes. That was a third of the time of a run over many hours.
-    """
-    import sqlite3
-
-    for path in (history / "runs.db", history / "runs" / "index.db"):
-        if path.exists():  # Dagster's state may be elsewhere, such as in Postgres
-            connection = sqlite3.connect(path, check_same_thread=False)
-            connection.execute("select count(*) from sqlite_master").fetchall()
-            weakref.finalize(instance, connection.close)

@@ -22,7 +22,6 @@ def main(task: Task) -> None:
     from amplitude_assets.assets.partitions import export_hours, hours_per_run
     from amplitude_assets.config import load_settings
     from amplitude_assets.hours import contiguous_ranges, partition_of_hour
-    from amplitude_assets.instance import prepare_home
 
     settings = load_settings()
     partitions, policy = export_hours(settings), hours_per_run(settings)
@@ -46,7 +45,10 @@ def main(task: Task) -> None:
         jobs=[define_asset_job("idle_job")],
     )
     job = graph.resolve_job_def("idle_job")
-    prepare_home(settings)
+    home = settings.dagster_home_path
+    home.mkdir(parents=True)
+    os.environ["DAGSTER_HOME"] = str(home)
+    (home / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
     with DagsterInstance.get() as instance:
         instance.get_runs_count()  # makes the tables
         began = time.monotonic()

@@ -1,6 +1,7 @@
 """The main job as people run it: the command, another server, every event once, twice the same."""
 
 import collections
+import itertools
 import os
 import shutil
 from collections.abc import Iterator
@@ -9,8 +10,16 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from dagster import AssetCheckKey, AssetKey, DagsterInstance, Definitions
+from dagster import (
+    AssetCheckKey,
+    AssetKey,
+    DagsterEventType,
+    DagsterInstance,
+    Definitions,
+    RunsFilter,
+)
 
+from amplitude_assets.automation.runs import STAGES
 from amplitude_assets.config import Settings
 from amplitude_assets.definitions import build_definitions
 from amplitude_assets.emulator import World, WorldSettings
@@ -167,6 +176,23 @@ def test_what_was_done_is_in_dagsters_instance(
         assert instance.get_materialized_partitions(AssetKey(["bronze", "raw_events"])) == keys
         event = instance.get_latest_materialization_event(AssetKey(["silver", "events"]))
         assert event is not None
+
+
+def test_an_hour_is_two_events_of_each_asset(loaded: Place) -> None:
+    """One that it is planned and one that it is done: a year has 8,760 hours."""
+    home = str(loaded.folder / "data" / "dagster")
+    kinds = {
+        DagsterEventType.ASSET_MATERIALIZATION_PLANNED,
+        DagsterEventType.ASSET_MATERIALIZATION,
+    }
+    told: collections.Counter[tuple[object, ...]] = collections.Counter()
+    with DagsterInstance.from_config(home) as instance:
+        (run,) = instance.get_runs(RunsFilter(job_name="hours_job"))
+        for entry in instance.all_logs(run.run_id, of_type=kinds):
+            event = entry.get_dagster_event()
+            told[event.event_type, event.asset_key, event.partition] += 1
+    hours = [partition_of_hour(hour) for hour in DAY]
+    assert told == collections.Counter(itertools.product(kinds, STAGES, hours))
 
 
 def test_running_the_same_hours_again_changes_no_table(loaded: Place, tables: Tables) -> None:
