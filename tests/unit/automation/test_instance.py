@@ -3,6 +3,7 @@
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from dagster import (
@@ -72,6 +73,17 @@ def test_dagsters_files_have_one_engine_each() -> None:
         first, again, of_a_run = engines
         assert again is first
         assert of_a_run is not first
+
+
+def test_a_home_is_read_wherever_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with opened() as instance:
+        SimulatedRuns(instance).queue({})
+    home = Settings().dagster_home_path
+    moved = home.rename(tmp_path / "elsewhere")
+    monkeypatch.delenv("DAGSTER_HOME")
+    with DagsterInstance.from_config(str(moved)) as instance:
+        assert instance.get_runs_count() == 1
+    assert not home.exists()
 
 
 HOURS = [f"2026-09-01-0{hour}:00" for hour in range(5)]
