@@ -39,8 +39,10 @@ from dagster_dbt import (  # noqa: E402
 from dagster_dbt.core import resource as _resource  # noqa: E402
 from dagster_dbt.core.dbt_cli_invocation import DbtCliInvocation  # noqa: E402
 from dagster_dbt.core.dbt_event_iterator import DbtEventIterator  # noqa: E402
+from dagster_dbt.errors import DagsterDbtCliRuntimeError  # noqa: E402
 
 __all__ = [
+    "DagsterDbtCliRuntimeError",
     "DagsterDbtTranslator",
     "DagsterDbtTranslatorSettings",
     "Dbt",

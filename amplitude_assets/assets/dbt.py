@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from dagster import (
     AssetExecutionContext,
     AssetsDefinition,
     AssetSpec,
+    Failure,
     MaterializeResult,
     Output,
     ResourceParam,
@@ -22,9 +23,11 @@ from amplitude_assets.assets.column_lineage import project_version, with_column_
 from amplitude_assets.assets.hour_figures import tell_hour_figures
 from amplitude_assets.config import Settings, dbt_environment
 from amplitude_assets.dbt_apart import (
+    DagsterDbtCliRuntimeError,
     DagsterDbtTranslator,
     DagsterDbtTranslatorSettings,
     Dbt,
+    DbtCliInvocation,
     DbtProject,
     dbt_assets,
 )
@@ -87,14 +90,15 @@ def dbt_models_asset(settings: Settings) -> AssetsDefinition:
                 context=context,
                 target_path=target,
             )
-            if not selected:
-                yield from invocation.stream()
-                return
-            told = StepProgress(progress, "dbt", len(selected), parts="models")
-            events = _counted(invocation.stream(), told)
-            yield from with_column_lineage(
-                context, dbt, invocation, events, version, kept, progress
-            )
+            with _ended_where_only_data_is_wrong(invocation):
+                if not selected:
+                    yield from invocation.stream()
+                    return
+                told = StepProgress(progress, "dbt", len(selected), parts="models")
+                events = _counted(invocation.stream(), told)
+                yield from with_column_lineage(
+                    context, dbt, invocation, events, version, kept, progress
+                )
             _hand_on_parsed(target, _parsed_folder(settings))
         tell_hour_figures(context, warehouse, settings.project_id)
 
@@ -110,6 +114,26 @@ def dbt_project(settings: Settings) -> DbtProject:
         # A manifest names the tables of its database, so each has its own.
         target_path=Path("target") / settings.warehouse / settings.database,
     )
+
+
+@contextmanager
+def _ended_where_only_data_is_wrong(invocation: DbtCliInvocation) -> Iterator[None]:
+    """End the step for good when data tests failed and nothing else: they would fail again."""
+    try:
+        yield
+    except DagsterDbtCliRuntimeError as error:
+        if _statuses(invocation) & {"fail", "error"} == {"fail"}:
+            raise Failure(str(error), allow_retries=False) from None
+        raise
+
+
+def _statuses(invocation: DbtCliInvocation) -> set[str]:
+    """Return how nodes ended, each word once; none when dbt did not get to say it."""
+    try:
+        results = invocation.get_artifact("run_results.json")["results"]
+    except FileNotFoundError:
+        return set()
+    return {result["status"] for result in results}
 
 
 def _counted(events: Iterator[Any], told: StepProgress) -> Iterator[Any]:

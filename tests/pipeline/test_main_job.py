@@ -267,6 +267,8 @@ def test_a_check_alone_looks_at_its_whole_table(tampered: Definitions) -> None:
         result = job.execute_in_process(instance=instance, raise_on_error=False)
     told = {(e.asset_check_key, e.passed) for e in result.get_asset_check_evaluations()}
     assert told == {(DEVICES, False)}
+    # It would find the same again.
+    assert not [event for event in result.all_events if event.is_step_up_for_retry]
 
 
 def test_a_server_that_is_down_leaves_what_was_there(loaded: Place, tables: Tables) -> None:
