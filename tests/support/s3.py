@@ -4,14 +4,20 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from http.server import BaseHTTPRequestHandler
 
 import flask
+import moto.backends
 import requests
 from dagster_aws.s3 import S3Resource
+from moto.backends import list_of_moto_modules
 from moto.server import ThreadedMotoServer
 
 from tests.support.http import serving
+
+# Moto looks at some two hundred folders for each request, to know which service it is for.
+moto.backends.list_of_moto_modules = cache(lambda: tuple(list_of_moto_modules()))
 
 BUCKET = "amplitude-lake"
 ENVIRONMENT = {
