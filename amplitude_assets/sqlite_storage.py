@@ -43,7 +43,15 @@ _MOST_EVENTS = 100
 
 
 class BatchingInstance(DagsterInstance):
-    """Dagster's instance, with `BatchingStorage` where its configuration names no other."""
+    """Dagster's instance, which hands the events of many hours to its storage in batches.
+
+    The storage is `BatchingStorage`, where its configuration names no other.
+    """
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        """Take what Dagster's takes, which goes by the environment."""
+        super().__init__(*args, **named)
+        os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", str(_MOST_EVENTS))
 
     @classmethod
     def config_schema(cls) -> Mapping[str, Field]:
@@ -59,18 +67,14 @@ class BatchingInstance(DagsterInstance):
 
 
 class BatchingStorage(DagsterSqliteStorage):
-    """Dagster's storage in SQLite, in the same files, that takes the events of many hours at once.
-
-    Dagster hands them over so if the environment says it, which this sees to.
-    """
+    """Dagster's storage in SQLite, in the same files."""
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         """Open the files under `base_dir`, which is `DAGSTER_HOME`, or make them."""
         super().__init__(base_dir, inst_data)
-        os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", str(_MOST_EVENTS))
         history = Path(base_dir) / "history"
-        self._run_storage = _Runs.from_local(str(history))
-        self._event_log_storage = _EventLog(str(history / "runs"))
+        self._run_storage = OpenRunStorage.from_local(str(history))
+        self._event_log_storage = BatchingEventLogStorage(str(history / "runs"))
 
     @classmethod
     def from_config_value(
@@ -80,22 +84,28 @@ class BatchingStorage(DagsterSqliteStorage):
         return cls(inst_data=inst_data, **config_value)
 
 
-class _Runs(SqliteRunStorage):
+class OpenRunStorage(SqliteRunStorage):
+    """Dagster's runs, in a file that stays open."""
+
     @cached_property
     def _engine(self) -> "Engine":
         return _engine_that_stays_open(self._conn_string)
 
     @contextmanager
     def connect(self) -> Generator["Connection", None, None]:
+        """Lend a connection for a transaction."""
         with self._engine.begin() as connection:
             yield connection
 
     def dispose(self) -> None:
+        """Close the file."""
         super().dispose()
         self._engine.dispose()
 
 
-class _EventLog(SqliteEventLogStorage):
+class BatchingEventLogStorage(SqliteEventLogStorage):
+    """Dagster's events, in a file for each run and an index of all, which stays open."""
+
     @cached_property
     def _index(self) -> "Engine":
         return _engine_that_stays_open(self.conn_string_for_shard(INDEX_SHARD_NAME))
@@ -112,6 +122,7 @@ class _EventLog(SqliteEventLogStorage):
                 yield connection
 
     def dispose(self) -> None:
+        """Close the index."""
         super().dispose()
         self._index.dispose()
 
