@@ -132,9 +132,8 @@ class S3Export:
             with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:  # type: ignore[call-overload]
                 for key in keys:
                     self._add(archive, key, tell)
-            sha256, size = part.sha256, part.bytes
-            path = part.publish(f"{format_hour(hours.first)}--s3--{sha256[:12]}.zip", durable=True)
-        return Delivery(hours, path, size, sha256, asked_at, attempts=1)
+            path = part.publish(f"{format_hour(hours.first)}--s3--{part.crc32}.zip", durable=True)
+        return Delivery(hours, path, part.bytes, part.crc32, asked_at, attempts=1)
 
     def _add(self, archive: zipfile.ZipFile, key: str, tell: Callable[[], None]) -> None:
         member = zipfile.ZipInfo(f"{self._project_id}/{_base(key)}", _MEMBER_TIME)

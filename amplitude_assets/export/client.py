@@ -55,7 +55,7 @@ class Delivery:
     hours: HourRange
     path: Path | None
     bytes: int
-    sha256: str | None
+    crc32: str | None
     fetched_at: datetime
     attempts: int
 
@@ -192,8 +192,8 @@ class ExportClient:
                         return Delivery(hours, None, 0, None, sent_at, attempt)
                     with PartFile(folder) as part, arrivals.counting(part):
                         self._receiver.receive(hours, response, part, stop)
-                        path, sha256 = _published(part, hours), part.sha256
-                        return Delivery(hours, path, part.bytes, sha256, sent_at, attempt)
+                        path = _published(part, hours)
+                        return Delivery(hours, path, part.bytes, part.crc32, sent_at, attempt)
             except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
                 raise RetryableError(connection_error(hours, self._origin, error)) from error
 
@@ -216,5 +216,5 @@ class ExportClient:
 
 def _published(part: PartFile, hours: HourRange) -> Path:
     """Give a zip its name, which says what it holds."""
-    name = f"{format_hour(hours.first)}--{format_hour(hours.last)}--{part.sha256[:12]}.zip"
+    name = f"{format_hour(hours.first)}--{format_hour(hours.last)}--{part.crc32}.zip"
     return part.publish(name, durable=True)

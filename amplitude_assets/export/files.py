@@ -6,7 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 from uuid import uuid4
+
+from isal import isal_zlib
 
 from amplitude_assets.export.errors import DiskError
 
@@ -16,21 +19,21 @@ PART_SUFFIX = ".part"
 class PartFile:
     """A file under a temporary name in `folder`, which is made if need be.
 
-    It knows its size and sha256 as it grows. Used in a `with` block: what was not published by
+    It knows its size and checksum as it grows. Used in a `with` block: what was not published by
     its end is removed. Every method raises DiskError when the disk says no.
     """
 
     def __init__(self, folder: Path) -> None:
         """Open an empty file whose name no other process chooses."""
         self._folder = folder
-        self._sha256 = hashlib.sha256()
+        self._crc32 = 0
         self.bytes = 0
         self.path = folder / f".{uuid4().hex}{PART_SUFFIX}"
         with disk_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
             self._file = self.path.open("xb")
 
-    def __enter__(self) -> "PartFile":
+    def __enter__(self) -> Self:
         """Return the file itself."""
         return self
 
@@ -46,15 +49,15 @@ class PartFile:
         self.path.unlink(missing_ok=True)
 
     @property
-    def sha256(self) -> str:
-        """Return the digest of what was written so far, in hexadecimal."""
-        return self._sha256.hexdigest()
+    def crc32(self) -> str:
+        """Return the checksum of what was written so far, in eight hexadecimal digits."""
+        return f"{self._crc32:08x}"
 
     def write(self, data: bytes) -> int:
         """Add bytes to the end."""
         with disk_errors(self._folder):
             self._file.write(data)
-        self._sha256.update(data)
+        self._crc32 = isal_zlib.crc32(data, self._crc32)
         self.bytes += len(data)
         return len(data)
 
@@ -76,6 +79,25 @@ class PartFile:
             self._file.close()
             self.path.replace(final)
         return final
+
+
+class HashedPartFile(PartFile):
+    """A part file that knows its sha256 too, which for large files is a good part of the time."""
+
+    def __init__(self, folder: Path) -> None:
+        """Do what PartFile does."""
+        super().__init__(folder)
+        self._sha256 = hashlib.sha256()
+
+    @property
+    def sha256(self) -> str:
+        """Return the digest of what was written so far, in hexadecimal."""
+        return self._sha256.hexdigest()
+
+    def write(self, data: bytes) -> int:
+        """Add bytes to the end."""
+        self._sha256.update(data)
+        return super().write(data)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import Literal
 
 import orjson
 
-from amplitude_assets.export.files import PartFile
+from amplitude_assets.export.files import HashedPartFile
 from amplitude_assets.gzip_stream import EMPTY_GZIP, gunzip, read_pieces
 from amplitude_assets.json_lines import split_lines, whole_lines
 
@@ -137,7 +137,7 @@ def _distinct(folder: Path, files: list[HourFile]) -> list[HourFile]:
 
 
 def _with_empty_member(folder: Path, file: HourFile) -> HourFile:
-    with PartFile(folder) as part, (folder / file.name).open("rb") as original:
+    with HashedPartFile(folder) as part, (folder / file.name).open("rb") as original:
         while data := original.read(_CHUNK_BYTES):
             part.write(data)
         part.write(EMPTY_GZIP)
@@ -146,7 +146,7 @@ def _with_empty_member(folder: Path, file: HourFile) -> HourFile:
 
 def _joined(folder: Path, files: list[HourFile]) -> HourFile:
     """Put the members' rejected lines in one file: gzip files after each other are one."""
-    with PartFile(folder) as part:
+    with HashedPartFile(folder) as part:
         for file in sorted(files, key=lambda file: file.sha256):
             with (folder / file.name).open("rb") as source:
                 while data := source.read(_CHUNK_BYTES):
@@ -154,12 +154,12 @@ def _joined(folder: Path, files: list[HourFile]) -> HourFile:
         return _renamed(part, "", sum(file.lines for file in files))
 
 
-def publish_part(part: PartFile, member: str, lines: int) -> HourFile | None:
+def publish_part(part: HashedPartFile, member: str, lines: int) -> HourFile | None:
     """Give a file its name, or return None when it has no lines and is not worth one."""
     return _renamed(part, member, lines) if lines else None
 
 
-def _renamed(part: PartFile, member: str, lines: int) -> HourFile:
+def _renamed(part: HashedPartFile, member: str, lines: int) -> HourFile:
     name = f"{part.sha256}.json.gz"
     part.publish(name)
     return HourFile(name, member, part.bytes, lines, part.sha256)

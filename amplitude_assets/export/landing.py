@@ -1,12 +1,12 @@
 """The landing area: what has arrived from Amplitude and is on its way to the lake.
 
-    {root}/{project_id}/zips/{first}--{last}--{sha12}.zip
+    {root}/{project_id}/zips/{first}--{last}--{crc32}.zip
     {root}/{project_id}/hours/{hour}/delivery.json      which zip holds the hour, or that none does
     {root}/{project_id}/hours/{hour}/files.json         the hour's files, written after them
     {root}/{project_id}/hours/{hour}/{sha256}.json.gz
 
 It is a working area: the lake is the truth, and what is here can be fetched again. Names are made
-of hours and digests, and every file is renamed into place, so two processes at the same hours
+of hours and checksums, and every file is renamed into place, so two processes at the same hours
 only ever replace a thing by its like.
 """
 
@@ -50,7 +50,7 @@ class DeliveryRecord(BaseModel):
     hours: HourRange
     zip: str | None
     bytes: int
-    sha256: str | None
+    crc32: str | None
     fetched_at: datetime
     attempts: int
     attempt_id: str
@@ -98,7 +98,7 @@ class Landing:
                 hours=delivery.hours,
                 zip=delivery.path.name if delivery.path else None,
                 bytes=delivery.bytes,
-                sha256=delivery.sha256,
+                crc32=delivery.crc32,
                 fetched_at=delivery.fetched_at,
                 attempts=delivery.attempts,
                 attempt_id=attempt_id,

@@ -21,7 +21,7 @@ from amplitude_assets.export.archive import (
     damage_told,
     opened,
 )
-from amplitude_assets.export.files import PartFile
+from amplitude_assets.export.files import HashedPartFile
 from amplitude_assets.export.hour_files import HourFiles, UnpackedMember, assembled, publish_part
 from amplitude_assets.export.privacy import NOTHING_KEPT_BACK, Privacy
 from amplitude_assets.gzip_stream import GzipWriter
@@ -97,7 +97,7 @@ def _unpack_member(archive: zipfile.ZipFile, job: HourJob, member: Member) -> Un
 def _pass_through(archive: zipfile.ZipFile, job: HourJob, member: Member) -> UnpackedMember | None:
     """Copy a member as it is, or return None when it has a line that must not be in the copy."""
     lines = 0
-    with archive.open(member.name) as packed, PartFile(job.folder) as part:
+    with archive.open(member.name) as packed, HashedPartFile(job.folder) as part:
         for block in blocks(packed, member, job.limits, part.write):
             objects = count_objects(block)
             if objects is None or (job.privacy and job.privacy.changes(split_lines(block))):
@@ -112,8 +112,8 @@ def _rewrite(archive: zipfile.ZipFile, job: HourJob, member: Member) -> Unpacked
     digest = hashlib.sha256()
     with (
         archive.open(member.name) as packed,
-        PartFile(job.folder) as good_part,
-        PartFile(job.folder) as bad_part,
+        HashedPartFile(job.folder) as good_part,
+        HashedPartFile(job.folder) as bad_part,
     ):
         good, bad = GzipWriter(good_part.write), GzipWriter(bad_part.write)
         for number, line in _numbered(blocks(packed, member, job.limits)):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import orjson
 
-from amplitude_assets.export.files import PartFile
+from amplitude_assets.export.files import HashedPartFile
 from amplitude_assets.export.hour_files import (
     HourFile,
     UnpackedMember,
@@ -135,7 +135,7 @@ def _rewritten(
     When it returns each as it is, the file has the object's own bytes.
     """
     kept = gone = edited = 0
-    with PartFile(folder) as same, PartFile(folder) as rest:
+    with HashedPartFile(folder) as same, HashedPartFile(folder) as rest:
         writer = GzipWriter(rest.write)
         for line in lines_of(lake, item.key, same.write):
             left = keep(line)

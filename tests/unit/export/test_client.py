@@ -9,6 +9,7 @@ import socket
 import threading
 import traceback
 import zipfile
+import zlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -71,12 +72,12 @@ def in_turn(*answers: Answer) -> Callable[[int], Answer]:
     return lambda number: answers[min(number, len(answers) - 1)]
 
 
-def test_a_zip_comes_whole_under_a_name_of_its_hours_and_digest(tmp_path: Path) -> None:
+def test_a_zip_comes_whole_under_a_name_of_its_hours_and_checksum(tmp_path: Path) -> None:
     with serving(in_turn(whole(HOUR))) as server:
         delivery = client_of(server.base_url).fetch(hours(3), tmp_path / "zips")
     assert delivery.path is not None
-    assert delivery.sha256 is not None
-    assert delivery.path.name == f"2026-09-01T05--2026-09-01T07--{delivery.sha256[:12]}.zip"
+    assert delivery.crc32 == f"{zlib.crc32(zip_of(HOUR)):08x}"
+    assert delivery.path.name == f"2026-09-01T05--2026-09-01T07--{delivery.crc32}.zip"
     assert delivery.path.read_bytes() == zip_of(HOUR)
     assert delivery.bytes == len(zip_of(HOUR))
     assert (delivery.hours, delivery.attempts, delivery.fetched_at) == (hours(3), 1, NOW)

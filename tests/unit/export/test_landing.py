@@ -42,7 +42,7 @@ def test_a_delivery_is_recorded_for_each_of_its_hours(landing: Landing) -> None:
         assert record.hours == hours(3)
         assert delivery.path is not None
         assert record.zip == delivery.path.name
-        assert (record.bytes, record.sha256) == (delivery.bytes, delivery.sha256)
+        assert (record.bytes, record.crc32) == (delivery.bytes, delivery.crc32)
         assert (record.fetched_at, record.attempts) == (FETCHED_AT, 2)
 
 
