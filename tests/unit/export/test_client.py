@@ -29,6 +29,7 @@ from amplitude_assets.export.errors import (
     UnavailableError,
     UnreachableError,
 )
+from amplitude_assets.export.files import PartFile
 from amplitude_assets.export.receiving import Timeouts
 from amplitude_assets.hours import HourRange
 
@@ -82,6 +83,14 @@ def test_a_zip_comes_whole_under_a_name_of_its_hours_and_checksum(tmp_path: Path
     assert delivery.bytes == len(zip_of(HOUR))
     assert (delivery.hours, delivery.attempts, delivery.fetched_at) == (hours(3), 1, NOW)
     assert list((tmp_path / "zips").iterdir()) == [delivery.path]
+
+
+def test_the_checksum_is_of_all_pieces_of_a_body(tmp_path: Path) -> None:
+    with PartFile(tmp_path) as part:
+        for piece in (b"12345", b"6789"):
+            part.write(piece)
+        # The check value that CRC-32 is published with.
+        assert part.crc32 == "cbf43926"
 
 
 def test_the_request_names_both_hours_and_carries_the_keys(tmp_path: Path) -> None:
