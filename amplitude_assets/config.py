@@ -1,20 +1,18 @@
-"""Typed settings, from the environment and `.env`: the only reader of the environment.
+"""The settings, from the environment and `.env`; no other module reads the environment.
 
-Every variable here stands in `.env.example` with its meaning. With none set, Amplitude is the
-emulator, the lake is a folder and the warehouse is a DuckDB file.
+`.env.example` documents every variable. With none set, Amplitude is the emulator, the lake is a
+folder and the warehouse is a DuckDB file.
 """
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
-from dotenv import load_dotenv
+from dotenv import dotenv_values, load_dotenv
 from pydantic import (
     AfterValidator,
     BeforeValidator,
@@ -27,8 +25,10 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from amplitude_assets.export.masks import Masks, masks_of
 from amplitude_assets.hours import parse_hour
+from amplitude_assets.misspelled import Misspelled, misspelled_settings
+from amplitude_assets.privacy.masks import Masks, masks_of
+from amplitude_assets.time_zones import time_zone
 
 Region = Literal["us", "eu"]
 
@@ -42,26 +42,48 @@ _REGION_APPS: dict[Region, str] = {
 }
 
 
+# The emulator's default project, which needs no setting; `WorldSettings` has the same one.
+EMULATOR_PROJECT_ID = 100011
+_DOTENV = ".env"
+_URL_SYNTAX = "#?%\\"
+_PRIVATE_UMASK = 0o077  # no permissions for the group and others
+# Only AWS's libraries read these; `.env.example` documents them.
+READ_BY_AWS = ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL_S3")
+
+
 class SettingsError(ValueError):
-    """A setting that cannot be used. The message names the variable and what would be right."""
+    """An invalid setting. The message names the variable and says what is valid."""
 
 
 Hour = Annotated[
     datetime, BeforeValidator(lambda value: parse_hour(value) if isinstance(value, str) else value)
 ]
 
-# Made absolute when the settings load: dbt changes to the folder of its project, also for us.
-WholePath = Annotated[Path, AfterValidator(lambda path: path.expanduser().resolve())]
+# A build on Snowflake costs credits; one on DuckDB costs nothing.
+_MODELS_EVERY_HOURS = {"duckdb": 0, "snowflake": 6}
+
+# Made absolute when the settings load, because dbt changes the working directory of this process.
+AbsolutePath = Annotated[Path, AfterValidator(lambda path: path.expanduser().resolve())]
+
+
+def _has_no_url_syntax(path: Path) -> Path:
+    """Reject characters that are syntax in a URL: Dagster and dbt put paths into URLs unescaped."""
+    if found := [character for character in _URL_SYNTAX if character in str(path)]:
+        raise ValueError(f"{path} contains the character {found[0]}; choose a path without it")
+    return path
+
+
+DataPath = Annotated[AbsolutePath, AfterValidator(_has_no_url_syntax)]
 
 Names = Annotated[
     tuple[str, ...],
     NoDecode,
-    BeforeValidator(lambda value: _listed(value) if isinstance(value, str) else value),
+    BeforeValidator(lambda value: _split(value) if isinstance(value, str) else value),
 ]
 
 
 class Settings(BaseSettings):
-    """All settings of one Amplitude project. A field is named as its variable, in lower case."""
+    """All settings of one Amplitude project. Fields have their variables' names, in lower case."""
 
     model_config = SettingsConfigDict(
         env_ignore_empty=True, extra="ignore", hide_input_in_errors=True
@@ -73,17 +95,19 @@ class Settings(BaseSettings):
     amplitude_project_id: int | None = Field(default=None, gt=0)
     amplitude_region: Region = "us"
     amplitude_base_url: str | None = None
+    amplitude_allow_http: bool = False
     amplitude_s3_export_url: str | None = None
     amplitude_start_hour: Hour = Field(default_factory=lambda: parse_hour("2026-01-01T00"))
     amplitude_export_delay_hours: int = Field(default=2, ge=0, le=168)
     amplitude_request_hours: int = Field(default=24, ge=1, le=8760)
     amplitude_max_concurrent_requests: int = Field(default=4, ge=1, le=32)
+    amplitude_shrink_confirm_hours: int = Field(default=24, ge=0, le=8760)
     emulator_events_per_hour: int = Field(default=1400, ge=0)
     emulator_seed: int = 1
 
     # Where data goes
     aws_region: str | None = None
-    data_dir: WholePath = Field(default=Path("data"), validate_default=True)
+    data_dir: DataPath = Field(default=Path("data"), validate_default=True)
     lake_url: str | None = None
     lake_encryption: Literal["AES256", "aws:kms"] | None = None
     lake_kms_key_id: str | None = None
@@ -91,14 +115,16 @@ class Settings(BaseSettings):
         Literal["STANDARD", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR"] | None
     ) = None
     warehouse: Literal["duckdb", "snowflake"] = "duckdb"
-    duckdb_path: WholePath | None = None
+    duckdb_path: DataPath | None = None
     run_hours: int = Field(default=168, ge=0, le=8760)
     archive_max_ratio: int = Field(default=1000, ge=1)
     archive_max_file_bytes: int = Field(default=64 * 1024**3, ge=1)
     landing_retention_hours: int = Field(default=48, ge=0)
-    dagster_home: WholePath | None = None
+    retention_days: int = Field(default=30, ge=2)
+    dagster_home: DataPath | None = None
+    dagster_public_api_only: bool = False
 
-    # What does not come in
+    # Privacy
     privacy_drop: Names = ()
     privacy_hash: Names = ()
     privacy_hash_key: SecretStr | None = None
@@ -106,43 +132,50 @@ class Settings(BaseSettings):
     # Snowflake
     snowflake_account: str | None = None
     snowflake_user: str | None = None
-    snowflake_private_key_path: WholePath | None = None
+    snowflake_private_key_path: AbsolutePath | None = None
     snowflake_private_key_passphrase: SecretStr | None = None
     snowflake_role: str | None = None
     snowflake_warehouse: str | None = None
+    snowflake_rebuild_warehouse: str | None = None
     snowflake_database: str | None = None
     snowflake_stage: str | None = None
     snowflake_host: str | None = None
     snowflake_port: int | None = None
     snowflake_protocol: Literal["http", "https"] | None = None
 
-    # What runs by itself, and who is told
+    # Automation and alerts
     automation_enabled: bool = False
     lookback_days: int = Field(default=7, ge=1, le=365)
     recheck_hours: int = Field(default=48, ge=0, le=8760)
+    lake_verify_days: int = Field(default=30, ge=0, le=3660)
     alert_webhook_url: SecretStr | None = None
     dagster_url: str = "http://127.0.0.1:3000"
+    report_url: str | None = None
 
     # Reporting
     project_timezone: str = "UTC"
     week_start: Literal["monday", "sunday"] = "monday"
+    models_every_hours: int | None = Field(default=None, ge=0, le=168)
 
     @field_validator("duckdb_path")
     @classmethod
-    def _is_not_named_as_a_schema(cls, path: Path | None) -> Path | None:
-        # DuckDB calls a database by its file's name, and could not tell it from a schema.
+    def _is_not_the_name_of_a_schema(cls, path: Path | None) -> Path | None:
+        # DuckDB names the database after the file, and could not distinguish it from a schema.
         if path is not None and path.stem in ("bronze", "silver", "gold"):
-            raise ValueError(f"{path.name} has the name of a schema; call the file something else")
+            raise ValueError(f"{path.name} has the name of a schema; rename the file")
         return path
 
     @field_validator("project_timezone")
     @classmethod
     def _is_a_known_zone(cls, zone: str) -> str:
-        try:
-            ZoneInfo(zone)
-        except (KeyError, ValueError, OSError) as error:
-            raise ValueError(f"{zone!r} is not an IANA time zone, such as Europe/Berlin") from error
+        time_zone(zone)
         return zone
+
+    @field_validator("snowflake_account")
+    @classmethod
+    def _is_a_host_name(cls, account: str | None) -> str | None:
+        # MYORG-MY_ACCOUNT has the host name myorg-my-account: host names have no underscores.
+        return account and account.replace("_", "-")
 
     @field_validator("amplitude_base_url", "dagster_url")
     @classmethod
@@ -159,7 +192,7 @@ class Settings(BaseSettings):
     def _is_a_webhook(cls, url: SecretStr | None) -> SecretStr | None:
         parts = urlsplit(url.get_secret_value()) if url else None
         if parts is not None and (parts.scheme not in ("http", "https") or not parts.hostname):
-            raise ValueError("write the webhook's whole address, beginning with https://")
+            raise ValueError("write the webhook's full URL, beginning with https://")
         return url
 
     @field_validator("lake_url", "amplitude_s3_export_url")
@@ -168,6 +201,8 @@ class Settings(BaseSettings):
         if url is None:
             return None
         parts = urlsplit(url)
+        if parts.query or parts.fragment:
+            raise ValueError("write %3F for a question mark and %23 for a number sign")
         if parts.scheme == "s3" and parts.netloc:
             return url.rstrip("/")
         if parts.scheme == "file" and not parts.netloc and parts.path:
@@ -175,44 +210,52 @@ class Settings(BaseSettings):
         raise ValueError("write file:///folder or s3://bucket/prefix")
 
     @model_validator(mode="after")
-    def _go_together(self) -> "Settings":
+    def _are_consistent(self) -> "Settings":
         if (self.amplitude_api_key is None) != (self.amplitude_secret_key is None):
             raise ValueError("set both AMPLITUDE_API_KEY and AMPLITUDE_SECRET_KEY, or neither")
         if not self.uses_emulator and self.amplitude_project_id is None:
             raise ValueError(
-                "set AMPLITUDE_PROJECT_ID, the number of the project that the keys belong to, or "
-                "the files of AMPLITUDE_S3_EXPORT_URL"
+                "set AMPLITUDE_PROJECT_ID to the project ID of the keys, or of the files in "
+                "AMPLITUDE_S3_EXPORT_URL"
             )
         if self.uses_emulator and self.amplitude_base_url is not None:
-            raise ValueError(
-                "AMPLITUDE_BASE_URL needs AMPLITUDE_API_KEY and AMPLITUDE_SECRET_KEY beside it"
-            )
+            raise ValueError("AMPLITUDE_BASE_URL needs AMPLITUDE_API_KEY and AMPLITUDE_SECRET_KEY")
         if self.lake_kms_key_id is not None and self.lake_encryption != "aws:kms":
-            raise ValueError("LAKE_KMS_KEY_ID needs LAKE_ENCRYPTION=aws:kms beside it")
+            raise ValueError("LAKE_KMS_KEY_ID needs LAKE_ENCRYPTION=aws:kms")
         return self
 
     @model_validator(mode="after")
-    def _has_masks_that_can_be_read(self) -> "Settings":
+    def _sends_no_key_unencrypted(self) -> "Settings":
+        base = urlsplit(self.amplitude_base_url or "")
+        if base.scheme == "http" and not (is_loopback(base.hostname) or self.amplitude_allow_http):
+            raise ValueError(
+                f"AMPLITUDE_BASE_URL would send the keys unencrypted to {base.hostname}; use "
+                "https://, or set AMPLITUDE_ALLOW_HTTP=true on a trusted network"
+            )
+        if self.snowflake_protocol == "http" and self.snowflake_host is None:
+            raise ValueError(
+                "SNOWFLAKE_PROTOCOL=http is only for an emulator; set SNOWFLAKE_HOST to its host"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _has_valid_masks(self) -> "Settings":
         _ = self.masks
         return self
 
     @property
     def uses_emulator(self) -> bool:
-        """Say whether Amplitude is the emulator, because neither keys nor a bucket are set."""
+        """Return whether Amplitude is the emulator: neither keys nor an S3 export are set."""
         return self.amplitude_api_key is None and self.amplitude_s3_export_url is None
 
     @property
     def project_id(self) -> int:
-        """Return the Amplitude project id, the emulator's when there are no keys."""
-        if self.amplitude_project_id is not None:
-            return self.amplitude_project_id
-        from amplitude_assets.emulator import PROJECT_ID
-
-        return PROJECT_ID
+        """Return the Amplitude project id; without keys, the emulator's."""
+        return self.amplitude_project_id or EMULATOR_PROJECT_ID
 
     @property
     def export_origin(self) -> str:
-        """Return where hours come from: the region's Export API, or what is set in its place."""
+        """Return the URL of the S3 export, or the origin of the Export API."""
         return (
             self.amplitude_s3_export_url
             or self.amplitude_base_url
@@ -221,12 +264,12 @@ class Settings(BaseSettings):
 
     @property
     def app_origin(self) -> str:
-        """Return where people look at the project in Amplitude, by its region."""
+        """Return the origin of Amplitude's web interface in the project's region."""
         return _REGION_APPS[self.amplitude_region]
 
     @cached_property
     def masks(self) -> Masks:
-        """Return what is masked on the way in. Raises ValueError that says what is wrong."""
+        """Return the masks of PRIVACY_DROP and PRIVACY_HASH. Raises ValueError for invalid ones."""
         key = self.privacy_hash_key.get_secret_value() if self.privacy_hash_key else None
         return masks_of(self.privacy_drop, self.privacy_hash, key)
 
@@ -237,75 +280,94 @@ class Settings(BaseSettings):
 
     @property
     def resolved_lake_url(self) -> str:
-        """Return the lake's URL, a folder under `DATA_DIR` when none is set."""
+        """Return the lake's URL, by default a folder in `DATA_DIR`."""
         return self.lake_url or (self.data_dir / "lake").as_uri()
 
     @property
     def uses_s3(self) -> bool:
-        """Say whether S3 is needed, for the lake or to take hours from."""
+        """Return whether the lake or the S3 export is in S3."""
         urls = (self.resolved_lake_url, self.amplitude_s3_export_url or "")
         return any(url.startswith("s3://") for url in urls)
 
     @property
     def resolved_duckdb_path(self) -> Path:
-        """Return the DuckDB file's path, in `DATA_DIR` when none is set."""
+        """Return the DuckDB file's path, by default in `DATA_DIR`."""
         return self.duckdb_path or self.data_dir / "warehouse.duckdb"
 
     @property
     def database(self) -> str:
-        """Return the name of the database that holds the schemas bronze, silver and gold."""
+        """Return the name of the database with the schemas bronze, silver and gold."""
         if self.warehouse == "snowflake":
             return self.snowflake_database or "unset"
         return self.resolved_duckdb_path.stem
 
     @property
+    def models_cadence(self) -> timedelta:
+        """Return the least time between two builds of the models; zero is after every load."""
+        hours = self.models_every_hours
+        if hours is None:
+            hours = _MODELS_EVERY_HOURS[self.warehouse]
+        return timedelta(hours=hours)
+
+    @property
     def report_path(self) -> Path:
-        """Return where the overview report is written."""
+        """Return the file of the overview report."""
         return self.data_dir / "reports" / "overview.html"
 
 
-def load_settings() -> Settings:
-    """Read the settings of this process. Raises SettingsError with one line for each problem.
+class _PublicApiOnly(BaseSettings):
+    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", env_file=_DOTENV)
 
-    `.env` becomes part of the environment, since AWS's libraries and dbt read that themselves.
+    dagster_public_api_only: bool = False
+
+
+def load_settings() -> Settings:
+    """Read the settings of this process. Raises SettingsError that names every problem.
+
+    This loads `.env` into the environment, which AWS's libraries and dbt read themselves, and sets
+    the umask, so that files of this process and its children are private to the user.
     """
-    load_dotenv(".env")
+    os.umask(_PRIVATE_UMASK)
+    load_dotenv(_DOTENV)
     try:
         return Settings()
     except ValidationError as error:
-        raise SettingsError("; ".join(_in_words(problem) for problem in error.errors())) from None
+        raise SettingsError("; ".join(_message_of(problem) for problem in error.errors())) from None
 
 
-@contextmanager
-def dbt_environment(settings: Settings) -> Iterator[None]:
-    """Put what dbt reads from the environment there, with the defaults worked out, for a while.
+def public_api_only() -> bool:
+    """Return whether our code must not use private APIs of Dagster and dagster-dbt.
 
-    Left there, it would be taken for what the user has set by whoever reads the settings next.
+    It reads only `DAGSTER_PUBLIC_API_ONLY`, for modules whose imports depend on that, and does not
+    load `.env` into the environment. An invalid value counts as false here; `load_settings`
+    reports it.
     """
-    shared = {
-        "DUCKDB_PATH": str(settings.resolved_duckdb_path),
-        "PROJECT_TIMEZONE": settings.project_timezone,
-        "WEEK_START": settings.week_start,
-    }
-    if settings.snowflake_private_key_path is not None:
-        shared["SNOWFLAKE_PRIVATE_KEY_PATH"] = str(settings.snowflake_private_key_path)
-    before = {name: os.environ.get(name) for name in shared}
-    os.environ.update(shared)
     try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        return _PublicApiOnly().dagster_public_api_only
+    except ValidationError:
+        return False
 
 
-def _listed(text: str) -> tuple[str, ...]:
+def unread_settings() -> list[Misspelled]:
+    """Return the variables of the environment and `.env` that look like misspelled settings."""
+    dotenv = set(dotenv_values(_DOTENV))
+    settings = {name.upper() for name in Settings.model_fields} | set(READ_BY_AWS)
+    return misspelled_settings({*os.environ, *dotenv}, dotenv, settings)
+
+
+def is_loopback(host: str | None) -> bool:
+    """Return whether a host name or an address is this machine's loopback interface."""
+    try:
+        return host == "localhost" or ip_address(host or "").is_loopback
+    except ValueError:
+        return False
+
+
+def _split(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
-def _in_words(problem: ErrorDetails) -> str:
+def _message_of(problem: ErrorDetails) -> str:
     name = "_".join(str(part) for part in problem["loc"]).upper()
     message = problem["msg"].removeprefix("Value error, ")
     return f"{name}: {message}" if name else message

@@ -1,9 +1,8 @@
-"""The export hour: how it is written, ranged over, and when it is ready.
+"""Export hours: parse, format and group them, and compute when they are exportable.
 
 An export hour is the hour in which Amplitude's servers received an upload
-(`server_upload_time`), because that is what the Export API selects by. Everywhere in the
-project it is a timezone-aware `datetime` in UTC, on the hour. This module knows nothing of
-Dagster or of connections; what a partition is stands in `assets/partitions.py`.
+(`server_upload_time`), because the Export API selects by it. Everywhere in the project it is a
+timezone-aware `datetime` in UTC, on the hour.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -12,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 HOUR = timedelta(hours=1)
 
-# Tells the time, timezone-aware in UTC.
+# Returns the current time, timezone-aware in UTC.
 Clock = Callable[[], datetime]
 
 _SETTING_FORMAT = "%Y-%m-%dT%H"
@@ -21,17 +20,17 @@ _API_FORMAT = "%Y%m%dT%H"
 
 
 def utc_now() -> datetime:
-    """Tell the time of this machine, in UTC."""
+    """Return the time of this machine, in UTC."""
     return datetime.now(UTC)
 
 
 class HourError(ValueError):
-    """An hour that cannot be read, or a range that cannot be asked for."""
+    """An invalid hour, or an invalid range of hours."""
 
 
 @dataclass(frozen=True, order=True)
 class HourRange:
-    """A run of consecutive hours, both ends included; its length is at least one hour."""
+    """One or more consecutive hours, both ends included."""
 
     first: datetime
     last: datetime
@@ -39,8 +38,8 @@ class HourRange:
     def __post_init__(self) -> None:
         if self.last < self.first:
             raise HourError(
-                f"the range ends before it begins: {format_hour(self.first)} "
-                f"is after {format_hour(self.last)}"
+                f"the first hour {format_hour(self.first)} is after the last hour "
+                f"{format_hour(self.last)}"
             )
 
     def __len__(self) -> int:
@@ -66,32 +65,37 @@ class HourRange:
 
 
 def parse_hour(text: str) -> datetime:
-    """Read an hour as people write it, `YYYY-MM-DDTHH`, in UTC. Raises HourError."""
+    """Parse an hour of the command line or a setting, `YYYY-MM-DDTHH`, UTC. Raises HourError."""
     return _strictly(text, _SETTING_FORMAT, "YYYY-MM-DDTHH, such as 2026-09-01T05")
 
 
 def format_hour(hour: datetime) -> str:
-    """Write an hour as people write it, `2026-09-01T05`."""
+    """Format an hour as `2026-09-01T05`."""
     return hour.strftime(_SETTING_FORMAT)
 
 
+def run_command(hours: HourRange) -> str:
+    """Return the command that fetches and loads these hours."""
+    return f"amplitude-assets run --from {format_hour(hours.first)} --to {format_hour(hours.last)}"
+
+
 def hour_of_partition(key: str) -> datetime:
-    """Turn a Dagster partition key, `2026-09-01-05:00`, into its hour. Raises HourError."""
+    """Parse a Dagster partition key, `2026-09-01-05:00`. Raises HourError."""
     return _strictly(key, _PARTITION_FORMAT, "YYYY-MM-DD-HH:00, such as 2026-09-01-05:00")
 
 
 def partition_of_hour(hour: datetime) -> str:
-    """Turn an hour into Dagster's hourly partition key, `2026-09-01-05:00`."""
+    """Format an hour as Dagster's hourly partition key, `2026-09-01-05:00`."""
     return hour.strftime(_PARTITION_FORMAT)
 
 
 def api_parameter(hour: datetime) -> str:
-    """Write an hour as the Export API takes it in `start` and `end`, `20260901T05`."""
+    """Format an hour as the Export API's parameters `start` and `end`, `20260901T05`."""
     return hour.strftime(_API_FORMAT)
 
 
 def floor_hour(moment: datetime) -> datetime:
-    """Return the hour that holds an aware moment of any zone, in UTC."""
+    """Return the hour in UTC that contains an aware time of any zone."""
     return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
 
 
@@ -104,15 +108,20 @@ def last_exportable_hour(now: datetime, delay_hours: int) -> datetime:
     return floor_hour(now) - (delay_hours + 1) * HOUR
 
 
+def exportable_at(hour: datetime, delay_hours: int) -> datetime:
+    """Return the time from which an hour is exportable."""
+    return hour + (delay_hours + 1) * HOUR
+
+
 def is_exportable(hour: datetime, now: datetime, delay_hours: int) -> bool:
-    """Say whether an hour has been over for `delay_hours` full hours at `now`."""
+    """Return whether an hour has been over for `delay_hours` full hours at `now`."""
     return hour <= last_exportable_hour(now, delay_hours)
 
 
 def contiguous_ranges(hours: Iterable[datetime], longest: int | None = None) -> list[HourRange]:
     """Group hours, in any order and with repeats, into the fewest ranges without gaps.
 
-    `longest` bounds the hours of one range. The ranges come out in time order.
+    A range has at most `longest` hours. The ranges are in time order.
     """
     ranges: list[HourRange] = []
     for hour in sorted(set(hours)):
@@ -124,7 +133,7 @@ def contiguous_ranges(hours: Iterable[datetime], longest: int | None = None) -> 
 
 
 def _strictly(text: str, form: str, shape: str) -> datetime:
-    """Parse `text` only if it is exactly what `form` writes: strptime alone takes `2026-9-1T5`."""
+    """Parse `text` only in exactly the format `form`: strptime alone accepts `2026-9-1T5`."""
     try:
         hour = datetime.strptime(text, form).replace(tzinfo=UTC)
     except ValueError:

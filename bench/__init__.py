@@ -1,1 +1,1 @@
-"""The benchmark: this project beside what people would use instead, and beside the limit."""
+"""The benchmark: this project compared with alternatives, and with the least work possible."""

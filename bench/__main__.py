@@ -1,4 +1,4 @@
-"""The command `python -m bench`: measures, prints tables and keeps every figure as JSON."""
+"""The command `python -m bench`: measure, print tables, and write all figures as JSON."""
 
 from bench.cli import main
 

@@ -1,7 +1,6 @@
-"""The contest: every contender at the same zips, in turn, round after round.
+"""Run every contender on the same zips, in turn, for several rounds.
 
-A contender that fails, or does not bring every event, is listed with the reason and its figures
-are not.
+A contender that fails, or does not load every event, is listed with the reason instead of figures.
 """
 
 import shutil
@@ -20,19 +19,19 @@ from bench.task import Task
 from bench.world import ServedWorld
 
 _SCRIPTS = Path(__file__).parent
-_PATIENCE = 1200.0
-# One round of what takes so long says enough: noise is a small part of it.
+_TIMEOUT_SECONDS = 1200.0
+# Contenders slower than this run once: noise is a small part of their time.
 _ONE_ROUND_FROM_SECONDS = 45.0
 
 
 @dataclass(frozen=True)
 class Contender:
-    """One way to do one part of the work.
+    """One implementation of one part of the work.
 
-    `script` is a module of ours, or a file for the environment of `peer`. `mode` is its first
-    argument. `after` names the contender whose folder it goes on with. `most_events` bounds what
-    it is asked for, where it would take hours or all memory. `keeps_nothing` says that it brings
-    no events and has none to be checked for.
+    `script` is a module of `bench`, or a file for the environment of `peer`. `mode` is its first
+    argument. `after` names the contender whose folder it uses as its own, to read its output. Sizes
+    above `max_events` are skipped, since they would take hours or all memory. With `loads_nothing`,
+    the number of events is not checked.
     """
 
     name: str
@@ -41,8 +40,8 @@ class Contender:
     mode: str = ""
     peer: Peer | None = None
     after: str | None = None
-    most_events: int | None = None
-    keeps_nothing: bool = False
+    max_events: int | None = None
+    loads_nothing: bool = False
 
 
 OURS_EXTRACT, OURS_LOAD, OURS_ASSETS = "ours: API to lake", "ours: lake to bronze", "ours: assets"
@@ -66,10 +65,10 @@ CONTENDERS = (
     Contender(OURS_ASSETS, END_TO_END, "bench.contenders.ours", "assets"),
     Contender(LIMIT, END_TO_END, "bench.contenders.limit", "both"),
     Contender(NAIVE_JSON, END_TO_END, "bench.contenders.naive", "read_json"),
-    Contender(NAIVE_ROWS, END_TO_END, "bench.contenders.naive", "rows", most_events=20_000),
+    Contender(NAIVE_ROWS, END_TO_END, "bench.contenders.naive", "rows", max_events=20_000),
     Contender(AIRBYTE, END_TO_END, "airbyte_source.py", peer=AIRBYTE_SOURCE),
     Contender(PYAIRBYTE_DUCKDB, END_TO_END, "pyairbyte.py", peer=PYAIRBYTE),
-    Contender(DLT_NESTED, END_TO_END, "dlt_pipeline.py", "nested", peer=DLT, most_events=200_000),
+    Contender(DLT_NESTED, END_TO_END, "dlt_pipeline.py", "nested", peer=DLT, max_events=200_000),
     Contender(DLT_FLAT, END_TO_END, "dlt_pipeline.py", "flat", peer=DLT),
     Contender(DLT_LINES, END_TO_END, "dlt_pipeline.py", "lines", peer=DLT),
 )
@@ -77,7 +76,7 @@ CONTENDERS = (
 
 @dataclass
 class Entry:
-    """What came of one contender at one size: its rounds, or why there are none."""
+    """The rounds of one contender at one size, or the reason why there are none."""
 
     contender: Contender
     rounds: list[Measured] = field(default_factory=list)
@@ -85,14 +84,14 @@ class Entry:
 
     @property
     def seconds(self) -> float:
-        """Return the median of the work's own seconds."""
+        """The median of the seconds of the work, without the start of the process."""
         return median(float(measured.result["seconds"]) for measured in self.rounds)
 
     def figures(self, events: int) -> dict[str, object]:
-        """Return the entry as JSON has it: medians, and every round."""
+        """Return the figures for JSON: medians, and the seconds of every round."""
         about: dict[str, object] = {"name": self.contender.name, "part": self.contender.part}
         if self.reason or not self.rounds:
-            return about | {"reason": self.reason or "left out"}
+            return about | {"reason": self.reason or "not run"}
         return about | {
             "events_per_second": round(events / self.seconds),
             "seconds": round(self.seconds, 3),
@@ -104,31 +103,31 @@ class Entry:
         }
 
 
-def hold(
+def run_contest(
     root: Path,
     world: ServedWorld,
     contenders: Sequence[Contender],
     rounds: int,
-    say: Callable[[str], None],
+    log: Callable[[str], None],
 ) -> list[Entry]:
-    """Let every contender bring the world's hours, `rounds` times in turn."""
+    """Run every contender on the world's hours, in turn, for `rounds` rounds."""
     entries = [Entry(contender) for contender in contenders]
     with serving(world.folder) as origin:
         for number in range(rounds):
             arena = root / "arena"
             shutil.rmtree(arena, ignore_errors=True)
-            for entry in _still_in(entries, world.counts.lines, number):
+            for entry in _entries_of_round(entries, world.counts.lines, number):
                 _run_one(root, arena, world, origin, entry)
-                say(_line(entry, world.counts.lines))
+                log(_line(entry, world.counts.lines))
             shutil.rmtree(arena, ignore_errors=True)
     return entries
 
 
-def _still_in(entries: Sequence[Entry], events: int, number: int) -> Iterator[Entry]:
+def _entries_of_round(entries: Sequence[Entry], events: int, number: int) -> Iterator[Entry]:
     for entry in entries:
-        most = entry.contender.most_events
-        if most is not None and events > most:
-            entry.reason = f"not asked for more than {most:,} events"
+        limit = entry.contender.max_events
+        if limit is not None and events > limit:
+            entry.reason = f"not run with more than {limit:,} events"
         elif not entry.reason and (number == 0 or entry.seconds < _ONE_ROUND_FROM_SECONDS):
             yield entry
 
@@ -143,7 +142,7 @@ def _run_one(root: Path, arena: Path, world: ServedWorld, origin: str, entry: En
             [*command, task_of(world, origin, folder).to_json()],
             folder.with_suffix(".log"),
             environment,
-            patience=_PATIENCE,
+            timeout=_TIMEOUT_SECONDS,
         )
         _check(contender, measured, world)
         entry.rounds.append(measured)
@@ -154,7 +153,7 @@ def _run_one(root: Path, arena: Path, world: ServedWorld, origin: str, entry: En
 
 
 def task_of(world: ServedWorld, origin: str, folder: Path) -> Task:
-    """Return the task of bringing all hours of a world to a folder."""
+    """Return the task of loading all hours of a world into a folder."""
     return Task(
         origin=origin,
         api_key=API_KEY,
@@ -178,12 +177,12 @@ def _command(root: Path, contender: Contender) -> tuple[list[str], Mapping[str, 
 
 
 def _check(contender: Contender, measured: Measured, world: ServedWorld) -> None:
-    """Raise ContenderError unless the contender has brought every event."""
-    if contender.keeps_nothing:
+    """Raise ContenderError unless the contender has loaded every event."""
+    if contender.loads_nothing:
         return
     rows = int(measured.result["rows"])
     if rows != world.counts.lines:
-        raise ContenderError(f"it brought {rows:,} of {world.counts.lines:,} events")
+        raise ContenderError(f"it loaded {rows:,} of {world.counts.lines:,} events")
 
 
 def _folder_name(name: str) -> str:

@@ -1,4 +1,4 @@
-"""The peers' own environments: made once from the package index, under `.bench/peers`."""
+"""Create the peers' virtual environments, once, under `.bench/peers`."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Peer:
-    """A peer's environment: its name, and exactly what is installed in it."""
+    """A peer's environment: its name, and the pinned requirement that is installed in it."""
 
     name: str
     requirement: str
@@ -21,11 +21,11 @@ PLOTS = Peer("plots", "matplotlib==3.11.2")
 
 
 class SetUpError(Exception):
-    """An environment that could not be made; the message is the end of what pip said."""
+    """Creating an environment failed; the message is the last line of pip's output."""
 
 
 def python_of(root: Path, peer: Peer) -> str:
-    """Return the Python of a peer's environment, made if need be. Raises SetUpError."""
+    """Return the Python of a peer's environment, created if needed. Raises SetUpError."""
     folder = root / "peers" / peer.name
     python = folder / "bin" / "python"
     stamp = folder / "installed.txt"
@@ -39,5 +39,5 @@ def python_of(root: Path, peer: Peer) -> str:
 def _run(command: list[str]) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode:
-        said = (done.stderr or done.stdout).strip().splitlines()
-        raise SetUpError(said[-1] if said else f"{command[0]} failed")
+        output = (done.stderr or done.stdout).strip().splitlines()
+        raise SetUpError(output[-1] if output else f"{command[0]} failed")

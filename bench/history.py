@@ -1,4 +1,4 @@
-"""The models over a month of history: built whole, and after new hours, large and small."""
+"""Measure the models over a month of history: the first build, and builds after new hours."""
 
 import shutil
 import sys
@@ -14,18 +14,18 @@ from bench.server import serving
 from bench.world import ServedWorld, day_before, render
 
 _DAYS = 30
-# Events in the small hour, the same for every history: as many as the emulator makes by default.
+# Events in the small hour, the same for every history: the emulator's default.
 _SMALL_HOUR = 1_400
-_PATIENCE = 3600.0
+_TIMEOUT_SECONDS = 3600.0
 
 
 def measure_history(
-    root: Path, seed: int, until: date, events: int, say: Callable[[str], None]
+    root: Path, seed: int, until: date, events: int, log: Callable[[str], None]
 ) -> dict[str, Any]:
     """Measure the models over about `events` events of the 30 days that end with `until`.
 
-    The last hour comes after the others have been modelled. It is as dense as they are; the small
-    hour that follows it is not, and shows what the history alone costs.
+    After the first build, one more hour of the same density is loaded and built, then a small
+    hour, whose build shows the cost of the history alone.
     """
     first = day_before(until, days=_DAYS)
     last = first + (_DAYS * 24 - 1) * HOUR
@@ -37,7 +37,7 @@ def measure_history(
     folder = root / "history"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    say(
+    log(
         f"{month.counts.lines:,} events in a month, {hour.counts.lines:,} in one more hour, and "
         f"{small.counts.lines:,} in the small one"
     )
@@ -47,14 +47,14 @@ def measure_history(
         "hour_events": hour.counts.lines,
         "small_hour_events": small.counts.lines,
     }
-    figures["first_build"] = _build(folder, month, "build", month.counts.lines, say)
+    figures["first_build"] = _build(folder, month, "build", month.counts.lines, log)
     lines = month.counts.lines
     for step, world in (("one_new_hour", hour), ("small_new_hour", small)):
         _load(folder, world)
         lines += world.counts.lines
-        figures[step] = _build(folder, world, "build", lines, say)
-    figures["nothing_new"] = _build(folder, small, "build", lines, say)
-    figures["full_refresh"] = _build(folder, small, "full", lines, say)
+        figures[step] = _build(folder, world, "build", lines, log)
+    figures["nothing_new"] = _build(folder, small, "build", lines, log)
+    figures["full_refresh"] = _build(folder, small, "full", lines, log)
     shutil.rmtree(folder, ignore_errors=True)
     return figures
 
@@ -66,13 +66,13 @@ def _load(folder: Path, world: ServedWorld) -> None:
 
 
 def _build(
-    folder: Path, world: ServedWorld, mode: str, expected: int, say: Callable[[str], None]
+    folder: Path, world: ServedWorld, mode: str, expected: int, log: Callable[[str], None]
 ) -> dict[str, Any]:
     measured = _run(folder, world, "", "bench.contenders.models", mode)
     if measured.result["rows"] != expected:
-        raise AssertionError(f"silver holds {measured.result['rows']} of {expected} events")
+        raise AssertionError(f"silver has {measured.result['rows']} of {expected} events")
     seconds = measured.result["seconds"]
-    say(f"  dbt {mode}: {seconds:.1f} s, {measured.wall:.1f} s with its start")
+    log(f"  dbt {mode}: {seconds:.1f} s, {measured.wall:.1f} s with its start")
     return {
         **measured.result,
         "wall_seconds": round(measured.wall, 2),
@@ -83,4 +83,4 @@ def _build(
 
 def _run(folder: Path, world: ServedWorld, origin: str, module: str, mode: str) -> Measured:
     command = [sys.executable, "-m", module, mode, task_of(world, origin, folder).to_json()]
-    return measure(command, folder / f"{mode}.log", {}, patience=_PATIENCE)
+    return measure(command, folder / f"{mode}.log", {}, timeout=_TIMEOUT_SECONDS)

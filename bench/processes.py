@@ -1,4 +1,4 @@
-"""One contender as a process: its seconds, its processor time and its memory, from outside."""
+"""Run a contender as a process, and measure its time, CPU time and memory."""
 
 import json
 import os
@@ -13,18 +13,19 @@ from typing import Any
 
 from bench.task import RESULT
 
-_EVERY_SECONDS = 0.05
-# Past this share of the machine's memory a contender is ended before it takes others with it.
-_MOST_MEMORY = 0.5
+_POLL_SECONDS = 0.05
+# A contender that uses more than this share of the machine's memory is killed.
+_MAX_MEMORY_SHARE = 0.5
 _MB = 1024 * 1024
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What a process did. `result` is what it said of itself; `seconds` in it are the work's own.
+    """The measurements of a process. `result` is its own report, with the `seconds` of the work.
 
-    `wall` has the start of the process too. `cpu` is that of the process and all it started.
-    `peak_mb` is the most that these had in memory together, pages that they share counted in each.
+    `wall` is the elapsed time with the start of the process, `cpu` the CPU time of the process and
+    its descendants (both in seconds). `peak_mb` is the peak of their total memory; pages shared by
+    several processes count once for each.
     """
 
     result: dict[str, Any]
@@ -34,24 +35,27 @@ class Measured:
 
 
 class ContenderError(Exception):
-    """A contender that did not get to the end; the message is the end of what it said."""
+    """A contender failed; the message is the last line of its output."""
 
 
 def measure(
-    command: Sequence[str], log: Path, environment: Mapping[str, str], *, patience: float
+    command: Sequence[str], log: Path, environment: Mapping[str, str], *, timeout: float
 ) -> Measured:
-    """Run a command to its end. Raises ContenderError when it fails or takes too long (seconds)."""
-    os.sync()  # what was written before is not this one's to wait for
+    """Run a command, and write its output to `log`.
+
+    Raises ContenderError when it fails, uses too much memory or exceeds `timeout` (seconds).
+    """
+    os.sync()  # flush earlier writes, so that the command does not wait for them
     began = time.monotonic()
     with log.open("wb") as output:
-        process = subprocess.Popen(  # noqa: S603 - our own commands
+        process = subprocess.Popen(  # noqa: S603 - only commands of the benchmark
             command,
             stdout=output,
             stderr=subprocess.STDOUT,
             env={**os.environ, **environment},
             start_new_session=True,
         )
-        watch = _Watch(process.pid, began + patience)
+        watch = _Watch(process.pid, began + timeout)
         try:
             _, status, usage = os.wait4(process.pid, 0)
         except BaseException:
@@ -60,26 +64,26 @@ def measure(
         wall = time.monotonic() - began
         process.returncode = os.waitstatus_to_exitcode(status)
         watch.end()
-    said = log.read_text(errors="replace")
+    output_text = log.read_text(errors="replace")
     if process.returncode:
-        raise ContenderError(watch.gave_up or _last_words(said))
+        raise ContenderError(watch.killed_because or _last_line(output_text))
     return Measured(
-        result=_result(said),
+        result=_result(output_text),
         wall=wall,
         cpu=usage.ru_utime + usage.ru_stime,
-        # The kernel's own peak of the largest process cannot be missed between two looks.
+        # Polling may miss a peak; the kernel's own peak of the largest process does not.
         peak_mb=max(watch.peak_bytes, usage.ru_maxrss * 1024) / _MB,
     )
 
 
 class _Watch:
-    """Looks at a process and its descendants every so often, on a thread."""
+    """Polls the memory of a process and its descendants in a thread, and enforces the limits."""
 
-    def __init__(self, pid: int, give_up_at: float) -> None:
+    def __init__(self, pid: int, deadline: float) -> None:
         self.peak_bytes = 0
-        self.gave_up = ""
+        self.killed_because = ""
         self._pid = pid
-        self._give_up_at = give_up_at
+        self._deadline = deadline
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -89,14 +93,14 @@ class _Watch:
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._ended.wait(_EVERY_SECONDS):
+        while not self._ended.wait(_POLL_SECONDS):
             now = _resident_bytes(self._pid)
             self.peak_bytes = max(self.peak_bytes, now)
-            if time.monotonic() > self._give_up_at:
-                self.gave_up = "it took too long and was ended"
-            elif now > _MOST_MEMORY * _machine_bytes():
-                self.gave_up = f"it took {now / _MB / 1024:.1f} GB of memory and was ended"
-            if self.gave_up:
+            if time.monotonic() > self._deadline:
+                self.killed_because = "it exceeded its timeout and was killed"
+            elif now > _MAX_MEMORY_SHARE * _machine_bytes():
+                self.killed_because = f"it used {now / _MB / 1024:.1f} GB of memory and was killed"
+            if self.killed_because:
                 os.killpg(self._pid, signal.SIGKILL)
                 return
 
@@ -106,7 +110,7 @@ def _machine_bytes() -> int:
 
 
 def _resident_bytes(pid: int) -> int:
-    """Return what a process and its descendants have in memory; nothing of those that are gone."""
+    """Return the resident memory of a process and its descendants; 0 for those that have ended."""
     folder = Path(f"/proc/{pid}")
     try:
         total = int((folder / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
@@ -118,14 +122,14 @@ def _resident_bytes(pid: int) -> int:
     return total
 
 
-def _result(said: str) -> dict[str, Any]:
-    for line in reversed(said.splitlines()):
+def _result(output: str) -> dict[str, Any]:
+    for line in reversed(output.splitlines()):
         if line.startswith(RESULT):
             result: dict[str, Any] = json.loads(line.removeprefix(RESULT))
             return result
     raise ContenderError("it ended without a result")
 
 
-def _last_words(said: str) -> str:
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    return lines[-1][:300] if lines else "it failed and said nothing"
+def _last_line(output: str) -> str:
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    return lines[-1][:300] if lines else "it failed without output"

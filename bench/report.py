@@ -1,4 +1,4 @@
-"""What the benchmark prints: tables, the ratios that were aimed at, and the picture of growth."""
+"""Print the benchmark's tables and targets, and plot its figures by size."""
 
 import subprocess
 from pathlib import Path
@@ -10,7 +10,7 @@ from rich.table import Table
 from bench import contest, spans
 from bench.environments import PLOTS, SetUpError, python_of
 
-# At the largest size measured: ours over another, in events per second, at least so many times.
+# The minimum ratio of events per second, ours to the other's, for `_TARGET_EVENTS` events.
 _SPEED_TARGETS = (
     (contest.OURS_ASSETS, contest.AIRBYTE, 10.0),
     (contest.OURS_ASSETS, contest.PYAIRBYTE_DUCKDB, 15.0),
@@ -26,7 +26,7 @@ _START_RATIO = 1.5
 
 
 def print_all(console: Console, figures: dict[str, Any]) -> None:
-    """Print every part that has been measured, and what was aimed at."""
+    """Print all measured parts, and the targets."""
     for _, measured in _by_number(figures.get("events", {})):
         console.print(_contest_table(measured))
         for entry in measured["contenders"]:
@@ -40,20 +40,20 @@ def print_all(console: Console, figures: dict[str, Any]) -> None:
 
 
 def plot(root: Path, figures: Path, console: Console) -> None:
-    """Draw `growth.png` beside the figures, with matplotlib in an environment of its own."""
+    """Plot the JSON file `figures` to `growth.png` next to it, in an environment of matplotlib."""
     picture = figures.with_name("growth.png")
     script = Path(__file__).parent / "peers" / "plot.py"
     try:
         python = python_of(root, PLOTS)
         subprocess.run([python, str(script), str(figures), str(picture)], check=True)  # noqa: S603
     except (SetUpError, subprocess.CalledProcessError) as error:
-        console.print(f"no picture: {error}")
+        console.print(f"no plot: {error}")
     else:
         console.print(f"{figures}  {picture}", soft_wrap=True)
 
 
 def targets(figures: dict[str, Any]) -> list[tuple[str, float, str, float, bool]]:
-    """Return what was aimed at and measured: what, measured, at least or most, aim, reached."""
+    """Return each target: name, measured value, `at least` or `at most`, aim, whether reached."""
     rows: list[tuple[str, float, str, float, bool]] = []
     speeds = _speeds(figures.get("events", {}).get(str(_TARGET_EVENTS), {}))
     for ours, other, aim in _SPEED_TARGETS:
@@ -156,7 +156,7 @@ def _history_table(measured: list[dict[str, Any]]) -> Table:
 
 
 def _target_table(figures: dict[str, Any]) -> Table:
-    table = Table(title="what was aimed at", title_justify="left")
+    table = Table(title="targets", title_justify="left")
     for name in ("", "measured", "aim", ""):
         table.add_column(name)
     for what, value, kind, aim, reached in targets(figures):

@@ -1,6 +1,6 @@
-"""The one server that every contender asks: files behind the Export API's path and keys.
+"""Serve rendered zips at the Export API's path, for all contenders.
 
-Run as a process of its own, `python -m bench.server FOLDER`, so that no contender pays for it.
+It runs as a separate process, `python -m bench.server FOLDER`, so that no measurement includes it.
 """
 
 import base64
@@ -16,21 +16,21 @@ from urllib.parse import parse_qs, urlsplit
 from bench.world import zip_name
 
 API_KEY = "bench"
-SECRET_KEY = "bench-secret"  # noqa: S105 - of no use to anyone
+SECRET_KEY = "bench-secret"  # noqa: S105 - not a real secret
 _PATH = "/api/2/export"
 _AUTHORIZATION = "Basic " + base64.b64encode(f"{API_KEY}:{SECRET_KEY}".encode()).decode()
 
 
 @contextmanager
 def serving(folder: Path) -> Iterator[str]:
-    """Serve a folder of zips until the block is left, and yield the server's origin."""
+    """Serve a folder of zips while the block runs, and yield the server's origin."""
     command = [sys.executable, "-m", "bench.server", str(folder)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
         try:
             assert process.stdout is not None
             yield process.stdout.readline().strip()
         finally:
-            # Not asked to end: where this process ignores such signals, so does one that it starts.
+            # SIGKILL, since a child inherits ignored signals from this process.
             process.kill()
 
 
@@ -38,21 +38,21 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        """Answer with the zip of exactly the range that is asked for, else 404."""
+        """Respond with the zip of exactly the requested range, or with 404."""
         url = urlsplit(self.path)
         query = {name: values[0] for name, values in parse_qs(url.query).items()}
         path = Path(sys.argv[1]) / zip_name(query.get("start", ""), query.get("end", ""))
         if self.headers.get("Authorization") != _AUTHORIZATION:
-            self._say(403, b"Invalid API Key")
+            self._send_text(403, b"Invalid API Key")
         elif url.path != _PATH or not path.is_file():
-            self._say(404, b"Raw data files were not found.")
+            self._send_text(404, b"Raw data files were not found.")
         else:
             self._send(path)
 
     def log_message(self, *args: object) -> None:
-        """Say nothing of each request."""
+        """Do not log requests."""
 
-    def _say(self, status: int, text: bytes) -> None:
+    def _send_text(self, status: int, text: bytes) -> None:
         self.send_response(status)
         self.send_header("Content-Length", str(len(text)))
         self.end_headers()

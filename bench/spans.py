@@ -1,4 +1,4 @@
-"""Growth over hours: near-empty hours through the assets, beside Dagster's own bookkeeping."""
+"""Measure the fixed cost of an hour with near-empty hours, compared with Dagster's overhead."""
 
 import shutil
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from amplitude_assets.hours import HOUR, HourRange
-from bench.contest import OURS_ASSETS, Contender, hold
+from bench.contest import OURS_ASSETS, Contender, run_contest
 from bench.world import day_before, render
 
 _EVENTS_PER_HOUR = 2
@@ -15,22 +15,22 @@ BOOKKEEPING = "Dagster alone"
 
 
 def measure_span(
-    root: Path, seed: int, until: date, hours: int, say: Callable[[str], None]
+    root: Path, seed: int, until: date, hours: int, log: Callable[[str], None]
 ) -> dict[str, Any]:
     """Measure a span of near-empty hours that ends with the day `until`.
 
-    `Dagster alone` materialises as many partitions of four assets that do nothing, in runs of as
-    many hours.
+    `Dagster alone` materialises the same partitions of four assets that do nothing, in runs of the
+    same size.
     """
     last = day_before(until, days=1) + 23 * HOUR
     span = HourRange(last - (hours - 1) * HOUR, last)
     world = render(root / "worlds", seed, _EVENTS_PER_HOUR, span)
-    say(f"{hours:,} hours with {world.counts.lines:,} events")
+    log(f"{hours:,} hours with {world.counts.lines:,} events")
     contenders = (
         Contender(OURS_ASSETS, "hours", "bench.contenders.ours", "assets"),
-        Contender(BOOKKEEPING, "hours", "bench.contenders.bookkeeping", keeps_nothing=True),
+        Contender(BOOKKEEPING, "hours", "bench.contenders.bookkeeping", loads_nothing=True),
     )
-    entries = hold(root, world, contenders, 1, say)
+    entries = run_contest(root, world, contenders, 1, log)
     shutil.rmtree(root / "arena", ignore_errors=True)
     return {
         "hours": hours,

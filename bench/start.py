@@ -1,4 +1,4 @@
-"""The start: loading the definitions, beside importing Dagster and dagster-dbt alone."""
+"""Measure the load time of the definitions, compared with importing Dagster and dagster-dbt."""
 
 import sys
 from collections.abc import Callable
@@ -16,18 +16,21 @@ _DEFINITIONS = (
 )
 
 
-def measure_start(root: Path, rounds: int, say: Callable[[str], None]) -> dict[str, Any]:
-    """Measure both as processes, in turn; the dbt manifest is there already."""
+def measure_start(root: Path, rounds: int, log: Callable[[str], None]) -> dict[str, Any]:
+    """Return the median seconds of both over `rounds` rounds, and their ratio.
+
+    Both run in turn in new processes. A first round, which fills the caches, is not counted.
+    """
     scripts = {"imports": _IMPORTS, "definitions": _DEFINITIONS}
     seconds: dict[str, list[float]] = {name: [] for name in scripts}
     environment = {"DATA_DIR": str(root / "start")}
     for number in range(rounds + 1):
         for name, script in scripts.items():
             command = [sys.executable, "-c", f"{script}\nprint('{RESULT}{{}}')"]
-            measured = measure(command, root / "start.log", environment, patience=300)
-            if number:  # the first fills the caches
+            measured = measure(command, root / "start.log", environment, timeout=300)
+            if number:  # the first round fills the caches
                 seconds[name].append(measured.wall)
     figures = {name: round(median(walls), 2) for name, walls in seconds.items()}
     ratio = round(figures["definitions"] / figures["imports"], 2)
-    say(f"start: {figures} s, {ratio} times")
+    log(f"start: {figures} s, ratio {ratio}")
     return {**figures, "ratio": ratio}

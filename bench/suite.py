@@ -1,4 +1,4 @@
-"""The parts of the benchmark in their order, and what is kept of each."""
+"""Run the parts of the benchmark, and store their figures in `bench.json`."""
 
 import json
 import os
@@ -24,7 +24,7 @@ _PACKAGES = ("dagster", "dagster-dbt", "dbt-core", "dbt-duckdb", "duckdb", "pyar
 
 @dataclass(frozen=True)
 class Plan:
-    """What to measure, and where the benchmark keeps what it makes.
+    """The parts to measure, and the folders for work files (`root`) and figures (`out`).
 
     `sizes` are events of one day, `hours` spans of near-empty hours, `history` events of a month.
     """
@@ -43,13 +43,13 @@ class Plan:
 
 
 def run(plan: Plan) -> None:
-    """Measure every part, print it, and write it to `bench.json` as it comes."""
+    """Measure all parts, write each to `bench.json` as it finishes, and print the results."""
     console = Console()
     kept = _Kept(plan)
     for part in plan.parts:
         _PARTS[part](plan, kept, console)
     report.print_all(console, kept.figures)
-    if plan.with_peers:  # the picture needs an environment too
+    if plan.with_peers:  # the plot needs an environment too
         report.plot(plan.root, kept.path, console)
 
 
@@ -65,7 +65,7 @@ def _events(plan: Plan, kept: "_Kept", console: Console) -> None:
         day = HourRange(first, first + 23 * HOUR)
         world = render(plan.root / "worlds", plan.seed, mean_for(size, plan.seed, day), day)
         console.print(f"{world.counts.lines:,} events in one day, {plan.rounds} rounds")
-        entries = contest.hold(plan.root, world, chosen, plan.rounds, console.print)
+        entries = contest.run_contest(plan.root, world, chosen, plan.rounds, console.print)
         figures = [entry.figures(world.counts.lines) for entry in entries]
         kept.put("events", str(size), {"world": vars(world.counts), "contenders": figures})
 
@@ -106,7 +106,7 @@ class _Kept:
 
 
 def _about(plan: Plan) -> dict[str, Any]:
-    """Return what a figure depends on besides the code that it is of."""
+    """Return the conditions of a measurement: commit, plan, machine and versions."""
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"],  # noqa: S607
         capture_output=True,

@@ -1,7 +1,7 @@
-"""What a contender is asked to do, and how it answers: JSON in, one line of JSON out.
+"""A contender's input and output: a task as JSON, and one line of JSON as the result.
 
-The peers' scripts run in environments of their own, so this module needs the standard library
-only, and they do not import it: they read the same JSON by hand.
+The peers' scripts run in other environments and do not import this module; they parse the same
+JSON themselves.
 """
 
 import json
@@ -15,10 +15,10 @@ RESULT = "BENCH-RESULT "
 
 @dataclass(frozen=True)
 class Task:
-    """Hours to bring from a server to a folder.
+    """The hours to load from a server into a folder.
 
-    `first` and `last` are hours in UTC, both included, as `YYYY-MM-DDTHH`. `folder` is empty, and
-    the contender's own.
+    `first` and `last` are hours in UTC, both inclusive, as `YYYY-MM-DDTHH`. `folder` is an empty
+    folder for the contender alone.
     """
 
     origin: str
@@ -31,7 +31,7 @@ class Task:
 
     @property
     def hours(self) -> list[datetime]:
-        """Return the hours, aware, in UTC."""
+        """The hours, aware, in UTC."""
         first, last = (
             datetime.strptime(text, "%Y-%m-%dT%H").replace(tzinfo=UTC)
             for text in (self.first, self.last)
@@ -40,19 +40,19 @@ class Task:
 
     @property
     def path(self) -> Path:
-        """Return the folder."""
+        """The folder as a path."""
         return Path(self.folder)
 
     def to_json(self) -> str:
-        """Return the task as one argument of a command."""
+        """Return the task as JSON, for one argument of a command."""
         return json.dumps(asdict(self))
 
 
 def read_task() -> Task:
-    """Read the task of this process from its last argument."""
+    """Parse the task from the last argument of this process."""
     return Task(**json.loads(sys.argv[-1]))
 
 
-def tell(seconds: float, rows: int, **more: object) -> None:
-    """Say what came of the task: the seconds of the work itself, and the rows that it brought."""
+def report_result(seconds: float, rows: int, **more: object) -> None:
+    """Print the result: the seconds of the work itself, and the number of rows loaded."""
     print(RESULT + json.dumps({"seconds": seconds, "rows": rows, **more}), flush=True)  # noqa: T201

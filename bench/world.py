@@ -1,6 +1,6 @@
-"""The zips that every contender is served, rendered once from the emulator's world.
+"""Render the zips for all contenders from the emulator's world, once, under `.bench/worlds`.
 
-So no measurement holds the cost of making events. They are kept under `.bench/worlds`.
+So no measurement includes the cost of generating events.
 """
 
 import json
@@ -13,9 +13,9 @@ from pathlib import Path
 
 from amplitude_assets.emulator import World, WorldSettings
 from amplitude_assets.emulator.archive import Entry, write_zip
-from amplitude_assets.gzip_stream import gunzip, read_pieces
 from amplitude_assets.hours import HourRange, api_parameter, contiguous_ranges
-from amplitude_assets.json_lines import whole_lines
+from amplitude_assets.streams.gzip_stream import gunzip, read_pieces
+from amplitude_assets.streams.json_lines import whole_lines
 
 _NO_LIMIT = 2**62
 _SMALL_MEAN = 2_000
@@ -23,7 +23,7 @@ _SMALL_MEAN = 2_000
 
 @dataclass(frozen=True)
 class WorldCounts:
-    """What the zips hold: `bytes` are those of the lines, `zip_bytes` those that are served."""
+    """The contents of the zips: the lines, their `bytes`, and the served `zip_bytes`."""
 
     lines: int
     bytes: int
@@ -32,7 +32,7 @@ class WorldCounts:
 
 @dataclass(frozen=True)
 class ServedWorld:
-    """Zips in a folder, one for each range that is asked for, and what they hold together."""
+    """Zips in a folder, one for each requested range, and their total counts."""
 
     folder: Path
     hours: HourRange
@@ -45,9 +45,9 @@ def day_before(until: date, days: int) -> datetime:
 
 
 def mean_for(events: int, seed: int, hours: HourRange) -> float:
-    """Return the mean of events an hour by which `hours` hold about so many.
+    """Return the world's `events_per_hour` with which `hours` have about `events` events.
 
-    A world has its days and its nights, and weekends: a small one tells the share of these hours.
+    Activity differs by hour and weekday, so the share of these hours is measured in a small world.
     """
     small = World(WorldSettings(seed=seed, events_per_hour=_SMALL_MEAN))
     held = sum(1 for hour in hours for _ in small.lines(hour))
@@ -57,31 +57,31 @@ def mean_for(events: int, seed: int, hours: HourRange) -> float:
 def render(
     root: Path, seed: int, events_per_hour: float, hours: HourRange, *, longest: int = 24
 ) -> ServedWorld:
-    """Render the zips of `hours`, one for each request of `longest` hours, unless they are there.
+    """Render the zips of `hours`, one for each `longest` hours, unless they exist.
 
-    `events_per_hour` is the mean; the world's days and weeks go up and down around it.
+    `events_per_hour` is the mean over a week.
     """
     mean = max(1, round(events_per_hour))
     folder = root / f"{seed}-{mean}-{api_parameter(hours.first)}-{len(hours)}-{longest}"
-    told = folder / "counts.json"
-    if not told.exists():
+    counts_file = folder / "counts.json"
+    if not counts_file.exists():
         folder.mkdir(parents=True, exist_ok=True)
         ranges = contiguous_ranges(hours, longest=longest)
         with ProcessPoolExecutor() as pool:
             render_one = partial(_render_range, folder=folder, seed=seed, mean=mean)
             parts = list(pool.map(render_one, ranges))
         counts = WorldCounts(*(sum(column) for column in zip(*parts, strict=True)))
-        told.write_text(json.dumps(asdict(counts)))
-    return ServedWorld(folder, hours, WorldCounts(**json.loads(told.read_text())))
+        counts_file.write_text(json.dumps(asdict(counts)))
+    return ServedWorld(folder, hours, WorldCounts(**json.loads(counts_file.read_text())))
 
 
 def zip_name(start: str, end: str) -> str:
-    """Return the file that answers a request's `start` and `end`, as the Export API takes them."""
+    """Return the file name for a request's `start` and `end`, in the Export API's format."""
     return f"{start}--{end}.zip"
 
 
 def _render_range(hours: HourRange, folder: Path, seed: int, mean: int) -> tuple[int, int, int]:
-    """Render one zip, or none when its hours are all quiet; return its part of the counts."""
+    """Render one zip, or none when all of its hours are empty; return its counts."""
     world = World(WorldSettings(seed=seed, events_per_hour=mean))
     path = folder / zip_name(api_parameter(hours.first), api_parameter(hours.last))
     part = path.with_suffix(".part")

@@ -1,8 +1,8 @@
-"""Makes the pictures in docs/images from the state that `make demo` leaves.
+"""Take the screenshots in docs/images from the data of `make demo`.
 
     make demo && .venv/bin/python scripts/screenshots.py
 
-It reads `DATA_DIR` as the commands do, starts Dagster's UI over it, and needs Chromium.
+It uses `DATA_DIR` like the commands, starts Dagster's UI, and needs Chromium.
 """
 
 import re
@@ -21,9 +21,9 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from amplitude_assets.config import load_settings  # noqa: E402
+from amplitude_assets.connections.warehouse import open_warehouse  # noqa: E402
 from amplitude_assets.hours import partition_of_hour  # noqa: E402
-from amplitude_assets.instance import prepare_home  # noqa: E402
-from amplitude_assets.resources import open_warehouse  # noqa: E402
+from amplitude_assets.instance.home import prepare_home  # noqa: E402
 from tests.support.browser import chromium  # noqa: E402
 
 IMAGES = ROOT / "docs" / "images"
@@ -31,7 +31,7 @@ _START_SECONDS = 180
 
 
 def main() -> None:
-    """Make every picture."""
+    """Take all screenshots."""
     settings = load_settings()
     prepare_home(settings)
     IMAGES.mkdir(parents=True, exist_ok=True)
@@ -46,22 +46,17 @@ def main() -> None:
 
 
 def lineage(browser: Browser, url: str) -> None:
-    """Take the lineage page, the groups of the hourly steps and of the report opened."""
-    page = opened(browser, f"{url}/asset-groups", width=1900, height=520)
-    page.get_by_text("Hide navigation").click()
-    for group in ("export", "lake", "bronze", "report"):
-        page.locator("foreignObject").filter(has_text=re.compile(f"^{group}")).first.click()
-        page.wait_for_timeout(1500)
-    page.reload()  # the graph fits itself into the window
-    page.locator("foreignObject").filter(has_text="overview_report").first.wait_for()
-    page.wait_for_timeout(2000)
+    """Take the lineage page as it opens, with all groups collapsed."""
+    page = open_page(browser, f"{url}/asset-groups", width=1700, height=560)
+    page.locator("foreignObject").filter(has_text=re.compile("^report$")).first.wait_for()
+    page.wait_for_timeout(2000)  # the graph scrolls to fit the window
     page.screenshot(path=IMAGES / "lineage.png")
 
 
 def hour(browser: Browser, url: str, key: str) -> None:
-    """Take the page of an hour in bronze, by its partition key."""
+    """Take the page of an hour in bronze with the given partition key."""
     address = f"{url}/assets/bronze/raw_events?view=partitions&partition={key}"
-    page = opened(browser, address, width=1280, height=860)
+    page = open_page(browser, address, width=1280, height=860)
     page.get_by_text("partition_row_count").first.wait_for()
     page.screenshot(path=IMAGES / "hour.png")
 
@@ -79,7 +74,7 @@ def report(browser: Browser, path: Path, scheme: str) -> None:
     page.screenshot(path=IMAGES / f"report-{scheme}.png")
 
 
-def opened(browser: Browser, url: str, width: int, height: int) -> Page:
+def open_page(browser: Browser, url: str, width: int, height: int) -> Page:
     """Open a page in a window of this size."""
     page = browser.new_context(viewport={"width": width, "height": height}).new_page()
     page.set_default_timeout(_START_SECONDS * 1000)
@@ -96,11 +91,11 @@ def dagster_ui() -> Iterator[str]:
     url = f"http://127.0.0.1:{port}"
     command = [str(Path(sys.executable).parent / "dagster-webserver"), "-p", str(port)]
     command += ["-w", str(ROOT / "workspace.yaml")]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)  # noqa: S603 - our own
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)  # noqa: S603 - fixed
     try:
-        give_up = time.monotonic() + _START_SECONDS
-        while not _answers(url):
-            if time.monotonic() > give_up or process.poll() is not None:
+        deadline = time.monotonic() + _START_SECONDS
+        while not _is_up(url):
+            if time.monotonic() > deadline or process.poll() is not None:
                 raise RuntimeError("Dagster's web server did not start; try `make dev`")
             time.sleep(0.5)
         yield url
@@ -109,7 +104,7 @@ def dagster_ui() -> Iterator[str]:
         process.wait(30)
 
 
-def _answers(url: str) -> bool:
+def _is_up(url: str) -> bool:
     try:
         return requests.get(f"{url}/server_info", timeout=5).ok
     except requests.RequestException:

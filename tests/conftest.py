@@ -4,6 +4,7 @@ import atexit
 import gc
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,8 +12,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.support.migrations import read_once
-from tests.support.rungs import pytest_terminal_summary
+from tests.support.migrations import cache_migration_scripts
+from tests.support.snowflake_levels import pytest_terminal_summary
 
 __all__ = ["pytest_terminal_summary"]  # pytest calls it
 
@@ -30,7 +31,19 @@ if (
     tempfile.tempdir = os.environ["TMPDIR"] = tempfile.mkdtemp(prefix="tests-", dir=_MEMORY)
     atexit.register(shutil.rmtree, tempfile.tempdir, ignore_errors=True)
 
-read_once()
+
+def _silence_end() -> None:
+    """Discard what native libraries print while the interpreter ends.
+
+    DuckDB's binding lists the objects that are still referenced then, hundreds of lines in each
+    worker, below pytest's summary.
+    """
+    sys.stderr.flush()
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+
+
+atexit.register(_silence_end)
+cache_migration_scripts()
 
 # Dagster and dbt keep many objects: to look through them for rubbish as often as Python does by
 # itself takes a tenth of the time.
@@ -54,8 +67,11 @@ _OURS = (
     "LOOKBACK_",
     "PRIVACY_",
     "RECHECK_",
+    "RETENTION_",
     "SNOWFLAKE_",
 )
+# Set it to run the tests without private APIs of Dagster and dagster-dbt.
+_KEPT = "DAGSTER_PUBLIC_API_ONLY"
 _NAMES = ("DATA_DIR", "LAKE_URL", "WAREHOUSE", "DUCKDB_PATH", "PROJECT_TIMEZONE", "WEEK_START")
 
 
@@ -69,7 +85,7 @@ def own_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
     """Take away the machine's settings and its `.env`, and give the test a folder to work in."""
     before = dict(os.environ)
     for name in list(os.environ):
-        if name.startswith(_OURS) or name in _NAMES:
+        if (name.startswith(_OURS) and name != _KEPT) or name in _NAMES:
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DATA_DIR", str(tmp_path / "data"))

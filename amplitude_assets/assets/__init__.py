@@ -1,1 +1,1 @@
-"""The Dagster assets, thin: one module a step, plus dbt and the report."""
+"""The Dagster assets: one module per step, plus the dbt models and the report."""

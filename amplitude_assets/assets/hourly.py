@@ -1,9 +1,9 @@
-"""What the hourly assets share: hours in, one materialisation an hour out, and partial success."""
+"""Shared code of the hourly assets: their hours, partial success, one materialization an hour."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import wraps
 from typing import Any, TypedDict, TypeVar, cast
 
@@ -11,7 +11,6 @@ from dagster import (
     AssetExecutionContext,
     AssetMaterialization,
     BackfillPolicy,
-    DagsterExecutionInterruptedError,
     Failure,
     MaterializeResult,
     MetadataValue,
@@ -19,13 +18,16 @@ from dagster import (
     RetryPolicy,
 )
 
-from amplitude_assets.assets.about import OWNERS, tags
+from amplitude_assets.assets.descriptions import OWNERS, tags
+from amplitude_assets.assets.failed_hours import reasons_of
+from amplitude_assets.assets.interrupted import no_retry_when_interrupted
+from amplitude_assets.config import Settings
 from amplitude_assets.hours import (
-    contiguous_ranges,
     format_hour,
     hour_of_partition,
     partition_of_hour,
 )
+from amplitude_assets.lake.acceptance import ACCEPT_AT_ONCE
 from amplitude_assets.lake.store import LakeError
 from amplitude_assets.progress import ProgressSink, StepProgress
 
@@ -33,7 +35,13 @@ Metadata = Mapping[str, MetadataValue | int | float | str]
 
 Step = TypeVar("Step", bound=Callable[..., object])
 
-_SHOWN_ERRORS = 20
+# A failed step's metadata: its hours, each with its reason.
+FAILED_HOURS = "failed_hours"
+# A run with this tag set to `true` accepts answers with fewer events at once.
+ACCEPT_FEWER = "amplitude/accept_fewer"
+
+# Metadata of an hour: whether the lake or bronze already has a newer delivery than the run's.
+SUPERSEDED = "superseded"
 
 
 class HourlyArguments(TypedDict):
@@ -48,7 +56,7 @@ class HourlyArguments(TypedDict):
 
 @dataclass(frozen=True)
 class HourlyRules:
-    """What every hourly asset is given alike, so that a backfill runs all four together."""
+    """Partitions and policies of all hourly assets, so that a backfill runs them together."""
 
     partitions: PartitionsDefinition[str]
     backfill: BackfillPolicy
@@ -65,19 +73,14 @@ class HourlyRules:
         }
 
 
-def ended_where_no_retry_helps(step: Step) -> Step:
-    """Have an interrupt, or a lake that somebody has to mend first, end a step for good.
-
-    With a retry policy, Dagster begins a step again that was interrupted: the run that somebody
-    has terminated in the UI, or with Ctrl-C, would go on.
-    """
+def no_retry_on_permanent_errors(step: Step) -> Step:
+    """Fail without retry on interrupts and on permanent lake errors."""
 
     @wraps(step)
-    def wrapped(*args: Any, **named: Any) -> Any:
+    def wrapped(context: AssetExecutionContext, *args: Any, **named: Any) -> Any:
         try:
-            return step(*args, **named)
-        except DagsterExecutionInterruptedError as interrupt:
-            raise Failure("interrupted", allow_retries=False) from interrupt
+            with no_retry_when_interrupted(context):
+                return step(context, *args, **named)
         except LakeError as error:
             raise Failure(str(error), allow_retries=error.retryable) from None
 
@@ -85,28 +88,35 @@ def ended_where_no_retry_helps(step: Step) -> Step:
 
 
 def hours_of(context: AssetExecutionContext) -> list[datetime]:
-    """Return the hours that a run asks of an asset: one, or a range."""
+    """Return the hours of the run: one, or a range."""
     return [hour_of_partition(key) for key in context.partition_keys]
 
 
 def attempt_of(context: AssetExecutionContext) -> str:
-    """Return an id that a run shares with its retries, so that they ask for what is missing."""
+    """Return an id that a run shares with its retries, which request only what is missing."""
     return context.run.root_run_id or context.run.run_id
 
 
+def confirm_after(context: AssetExecutionContext, settings: Settings) -> timedelta:
+    """Return after how long a repeated answer with fewer events is accepted."""
+    if context.run.tags.get(ACCEPT_FEWER, "").lower() == "true":
+        return ACCEPT_AT_ONCE
+    return timedelta(hours=settings.amplitude_shrink_confirm_hours)
+
+
 def step_progress(
-    context: AssetExecutionContext, sink: ProgressSink, hours: int, *, units: str
+    context: AssetExecutionContext, sink: ProgressSink, hours: int, *, units: str = ""
 ) -> StepProgress:
-    """Return the counter of a step's hours."""
+    """Return the counter of a step's hours; with `units`, it reports a rate of what they hold."""
     step = context.asset_key.to_user_string()
     return StepProgress(sink, step, hours, units=units)
 
 
 @dataclass
 class HourlyOutcome:
-    """The hours of one step that are done, with their figures, and those that failed.
+    """The finished hours of one step with their metadata, and the failed ones.
 
-    Each hour's figures get `seconds`, an hour's part of the time from here to the step's end.
+    Each hour's metadata gets `seconds`, the time of the step divided by its hours.
     """
 
     context: AssetExecutionContext
@@ -116,15 +126,12 @@ class HourlyOutcome:
     _began: float = field(default_factory=time.monotonic)
 
     def fail(self, hours: Iterable[datetime], reason: str, *, retryable: bool = True) -> None:
-        """Record that hours failed, and whether trying the step again could help."""
+        """Record that hours failed, and whether a retry of the step can help."""
         self.failed.update(dict.fromkeys(hours, reason))
         self.retryable = self.retryable and retryable
 
     def result(self) -> MaterializeResult[None]:
-        """End the step: every hour is materialised, or the finished ones are and it fails.
-
-        Raises Failure that names each hour that is missing and why.
-        """
+        """Materialize the finished hours; raise Failure with the reason of each failed hour."""
         hours = max(len(self.done) + len(self.failed), 1)
         seconds = {"seconds": round((time.monotonic() - self._began) / hours, 3)}
         if not self.failed:
@@ -133,7 +140,7 @@ class HourlyOutcome:
                     {**metadata, **seconds}, partition_key=partition_of_hour(hour)
                 )
             return MaterializeResult()
-        # An exception drops the step's own events, so the finished hours are told one by one.
+        # Failure drops the step's own events, so the finished hours are logged one by one.
         for hour, metadata in sorted(self.done.items()):
             if hour not in self.failed:
                 self.context.log_event(
@@ -145,21 +152,11 @@ class HourlyOutcome:
                 )
         raise Failure(
             description=f"{len(self.failed)} of {len(self.failed) + len(self.done)} hours failed: "
-            + "; ".join(_in_words(self.failed)),
-            metadata={"failed_hours": [format_hour(hour) for hour in sorted(self.failed)]},
+            + "; ".join(reasons_of(self.failed)),
+            metadata={
+                FAILED_HOURS: {
+                    format_hour(hour): reason for hour, reason in sorted(self.failed.items())
+                }
+            },
             allow_retries=self.retryable,
         )
-
-
-def _in_words(failed: Mapping[datetime, str]) -> list[str]:
-    """Say each reason once, with the range of hours that it holds for."""
-    hours_by_reason: dict[str, list[datetime]] = {}
-    for hour, reason in sorted(failed.items()):
-        hours_by_reason.setdefault(reason, []).append(hour)
-    lines = [
-        f"{', '.join(str(part) for part in contiguous_ranges(hours))}: {reason}"
-        for reason, hours in hours_by_reason.items()
-    ]
-    if len(lines) > _SHOWN_ERRORS:
-        return [*lines[:_SHOWN_ERRORS], f"and {len(lines) - _SHOWN_ERRORS} more"]
-    return lines

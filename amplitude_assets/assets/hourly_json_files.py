@@ -1,4 +1,4 @@
-"""The asset `hourly_json_files`: each hour's files out of the zips, verified line by line."""
+"""The asset `hourly_json_files`: each hour's files from the zips, validated line by line."""
 
 import os
 
@@ -11,44 +11,46 @@ from dagster import (
     asset,
 )
 
-from amplitude_assets.assets.about import description
+from amplitude_assets.assets.descriptions import description
 from amplitude_assets.assets.hourly import (
     HourlyOutcome,
     HourlyRules,
     Metadata,
-    ended_where_no_retry_helps,
     hours_of,
+    no_retry_on_permanent_errors,
     step_progress,
 )
+from amplitude_assets.assets.keys import HOURLY_JSON_FILES, RAW_EXPORT_ZIP
+from amplitude_assets.assets.preview import preview_of
 from amplitude_assets.config import Settings
-from amplitude_assets.export.archive import ArchiveLimits
-from amplitude_assets.export.hour_files import HourFiles
+from amplitude_assets.connections.lake import read_privacy
+from amplitude_assets.export.archive.directory import ArchiveLimits
+from amplitude_assets.export.archive.hour_files import HourFiles
 from amplitude_assets.export.landing import Landing
-from amplitude_assets.export.preview import preview_of
-from amplitude_assets.export.privacy import Privacy
 from amplitude_assets.lake.store import Lake
+from amplitude_assets.privacy.rules import Privacy
 from amplitude_assets.progress import ProgressSink
-from amplitude_assets.resources import read_privacy
 
 
 def hourly_json_files_asset(rules: HourlyRules) -> AssetsDefinition:
-    """Return the asset under the rules that all hourly assets share."""
+    """Return the asset with the rules that all hourly assets share."""
 
     @asset(
-        deps=["raw_export_zip"],
+        key=HOURLY_JSON_FILES,
+        deps=[RAW_EXPORT_ZIP],
         group_name="export",
         kinds={"python", "json"},
         description=description(
-            "The hour's gzip files of JSON lines, as Amplitude sent them, each line checked, "
-            "without what is masked. A partition is one upload hour.",
-            "Materialising it again unpacks the same zip again. A bad line is set aside with its "
-            "file, number and reason; a damaged file fails its hour alone.",
-            "They land in `DATA_DIR/landing`, a working area: the lake is what is kept.",
+            "The hour's gzip files of JSON lines as Amplitude sent them, with each line validated "
+            "and masked fields removed. A partition is one upload hour.",
+            "Materializing again unpacks the same zip again. An invalid line is rejected with its "
+            "file, number and reason; a damaged file fails only its hour.",
+            "They land in `DATA_DIR/landing`, a working area; the lake keeps the data.",
         ),
         code_version="1",
         **rules.arguments(),
     )
-    @ended_where_no_retry_helps
+    @no_retry_on_permanent_errors
     def hourly_json_files(
         context: AssetExecutionContext,
         settings: ResourceParam[Settings],
@@ -58,7 +60,7 @@ def hourly_json_files_asset(rules: HourlyRules) -> AssetsDefinition:
     ) -> MaterializeResult[None]:
         outcome = HourlyOutcome(context)
         hours = hours_of(context)
-        told = step_progress(context, progress, len(hours), units="lines")
+        counter = step_progress(context, progress, len(hours))
         limits = ArchiveLimits(
             max_ratio=settings.archive_max_ratio, max_member_bytes=settings.archive_max_file_bytes
         )
@@ -69,10 +71,9 @@ def hourly_json_files_asset(rules: HourlyRules) -> AssetsDefinition:
         for hour, unpacked in unpacking:
             if isinstance(unpacked, HourFiles):
                 outcome.done[hour] = {**_metadata(landing, unpacked), **_masks(privacy)}
-                told.add(1, unpacked.lines)
             else:
                 outcome.fail([hour], unpacked.message)
-                told.add(1)
+            counter.add(1)
         return outcome.result()
 
     return hourly_json_files
@@ -92,7 +93,7 @@ def _metadata(landing: Landing, files: HourFiles) -> Metadata:
 
 
 def _masks(privacy: Privacy) -> Metadata:
-    """Return the masked fields, where there are any."""
+    """Return the masked fields, if any."""
     fields = {"dropped": privacy.masks.dropped, "hashed": privacy.masks.hashed}
     return {
         name: ", ".join(map(str, sorted(which, key=str))) for name, which in fields.items() if which

@@ -1,4 +1,4 @@
-"""The partitions: one for each export hour that Amplitude can export by now."""
+"""The partitions: one for each hour that Amplitude can export by now."""
 
 import warnings
 
@@ -7,16 +7,16 @@ from dagster import BackfillPolicy, BetaWarning, HourlyPartitionsDefinition
 from amplitude_assets.config import Settings
 from amplitude_assets.hours import partition_of_hour
 
-# Dagster calls `backfill_policy` beta, each time an asset has one. The design rests on it, and
-# its version is pinned: the warning would tell nothing, and hide those that do.
+# Dagster warns that `backfill_policy` is beta, once per asset. Its version is pinned, so the
+# warning has no use and would hide others.
 warnings.filterwarnings("ignore", message="Parameter `backfill_policy`", category=BetaWarning)
 
 
 def export_hours(settings: Settings) -> HourlyPartitionsDefinition:
     """Return the UTC hours from `AMPLITUDE_START_HOUR` to the newest exportable one.
 
-    The end offset hides hours that Amplitude has not finished, so nothing can ask for them. All
-    hourly assets share this one object: Dagster groups a backfill's assets by it.
+    The end offset hides hours that Amplitude has not finished, so that no run can request them.
+    All hourly assets share this object, because Dagster groups a backfill's assets by it.
     """
     return HourlyPartitionsDefinition(
         start_date=partition_of_hour(settings.amplitude_start_hour),
@@ -25,10 +25,9 @@ def export_hours(settings: Settings) -> HourlyPartitionsDefinition:
 
 
 def hours_per_run(settings: Settings) -> BackfillPolicy:
-    """Return the policy of all hourly assets: many hours a run, all assets of a range in one.
+    """Return the backfill policy of all hourly assets: up to `RUN_HOURS` hours in one run.
 
-    `dg launch` takes a range of hours only of assets that run any number of them at once, which
-    is `RUN_HOURS=0`.
+    `dg launch` accepts a range of hours only with `RUN_HOURS=0`, a single run of any length.
     """
     if settings.run_hours == 0:
         return BackfillPolicy.single_run()

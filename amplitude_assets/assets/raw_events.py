@@ -1,10 +1,9 @@
-"""The asset `bronze/raw_events`: every exported line as a row, replaced by the hour."""
+"""The asset `bronze/raw_events`: every exported line as a row, replaced hour by hour."""
 
 from datetime import UTC, datetime
 
 from dagster import (
     AssetExecutionContext,
-    AssetKey,
     AssetsDefinition,
     MaterializeResult,
     MetadataValue,
@@ -14,28 +13,35 @@ from dagster import (
     asset,
 )
 
-from amplitude_assets.assets.about import description, link
+from amplitude_assets.assets.descriptions import description, link
+from amplitude_assets.assets.hour_figures import known_figures
 from amplitude_assets.assets.hourly import (
+    SUPERSEDED,
     HourlyOutcome,
     HourlyRules,
     Metadata,
-    ended_where_no_retry_helps,
+    confirm_after,
     hours_of,
+    no_retry_on_permanent_errors,
     step_progress,
 )
+from amplitude_assets.assets.keys import RAW_EVENTS, S3_EVENT_OBJECTS
 from amplitude_assets.config import Settings
+from amplitude_assets.connections.snowsight import query_page, table_page
 from amplitude_assets.hours import HourRange, format_hour
-from amplitude_assets.instance import WAREHOUSE_POOL
+from amplitude_assets.instance.pools import WAREHOUSE_POOL
+from amplitude_assets.lake.acceptance import ACCEPT_AT_ONCE
 from amplitude_assets.lake.manifest import Manifest
 from amplitude_assets.lake.store import Lake, LakeError
 from amplitude_assets.progress import ProgressSink
-from amplitude_assets.snowsight import query_page, table_page
 from amplitude_assets.warehouse.base import LedgerRow, Warehouse, WarehouseError
 
 _COLUMNS = TableSchema(
     columns=[
         TableColumn("project_id", "bigint", "The Amplitude project that was exported."),
-        TableColumn("export_hour", "timestamp", "The UTC hour in which Amplitude took it in."),
+        TableColumn(
+            "export_hour", "timestamp", "The UTC hour in which Amplitude received the line."
+        ),
         TableColumn("source_object", "varchar", "The lake object that holds the line."),
         TableColumn("source_line", "bigint", "The number of the line in that object, from 1."),
         TableColumn("load_id", "varchar", "The load that wrote the row."),
@@ -46,18 +52,19 @@ _COLUMNS = TableSchema(
 
 
 def raw_events_asset(rules: HourlyRules, settings: Settings) -> AssetsDefinition:
-    """Return the asset under the rules that all hourly assets share."""
+    """Return the asset with the rules that all hourly assets share."""
 
     @asset(
-        key=AssetKey(["bronze", "raw_events"]),
-        deps=["s3_event_objects"],
+        key=RAW_EVENTS,
+        deps=[S3_EVENT_OBJECTS],
         group_name="bronze",
         kinds={settings.warehouse, "table", "bronze"},
         description=description(
-            "Every exported line as one row, as JSON, with the object and line it came from. A "
+            "Every exported line as one JSON row, with the object and line it came from. A "
             "partition is one upload hour.",
-            "Materialising it again replaces the hour with what its manifest names, in one "
-            "transaction with its row in the ledger; an hour that has not changed is left alone.",
+            "Materializing again replaces the hour with the objects of its manifest, in one "
+            "transaction with its ledger row. An unchanged hour is skipped, and so is an answer "
+            "with fewer events until it is confirmed.",
             "It lands in the table `bronze.raw_events`, and the ledger is `bronze.export_hours`.",
         ),
         metadata={
@@ -69,7 +76,7 @@ def raw_events_asset(rules: HourlyRules, settings: Settings) -> AssetsDefinition
         code_version="1",
         **rules.arguments(),
     )
-    @ended_where_no_retry_helps
+    @no_retry_on_permanent_errors
     def raw_events(
         context: AssetExecutionContext,
         settings: ResourceParam[Settings],
@@ -79,20 +86,32 @@ def raw_events_asset(rules: HourlyRules, settings: Settings) -> AssetsDefinition
     ) -> MaterializeResult[None]:
         outcome = HourlyOutcome(context)
         hours = hours_of(context)
-        told = step_progress(context, progress, len(hours), units="lines")
+        counter = step_progress(context, progress, len(hours), units="lines")
         manifests = _read_manifests(outcome, lake, settings.project_id, hours)
-        report = warehouse.load(lake, manifests, _load_id(context), told.add)
+        if confirm_after(context, settings) == ACCEPT_AT_ONCE:
+            manifests = [one.model_copy(update={"is_confirmed": True}) for one in manifests]
+        report = warehouse.load(lake, manifests, _load_id(context), counter.add)
+        for hour in report.superseded:
+            context.log.info(
+                f"{format_hour(hour)}: bronze already has a newer delivery and keeps it"
+            )
         for error in report.errors:
             outcome.fail([error.hour], error.message, retryable=error.retryable)
         try:
             warehouse.load_merges(lake, settings.project_id)
         except WarehouseError as error:
-            context.log.error(str(error))  # no reason to hold back the hours
+            context.log.error(str(error))  # the hours are loaded all the same
         ledger = warehouse.ledger(settings.project_id, HourRange(min(hours), max(hours)))
         replaced = set(report.replaced)
+        unchanged = {hour: ledger[hour].loaded_at for hour in report.unchanged}
+        figures = known_figures(context.instance, unchanged)
         for hour in hours:
             if hour not in outcome.failed:
-                outcome.done[hour] = _metadata(ledger[hour], hour in replaced)
+                outcome.done[hour] = {
+                    **_metadata(ledger[hour], hour in replaced),
+                    **figures.get(hour, {}),
+                    SUPERSEDED: hour in report.superseded,
+                }
                 if query_id := report.query_ids.get(hour):
                     query = {"query_id": _query_link(settings, query_id)}
                     outcome.done[hour] = {**outcome.done[hour], **query}
@@ -114,7 +133,7 @@ def _read_manifests(
         if manifest is None:
             outcome.fail(
                 [hour],
-                f"the lake has no manifest of it; materialise s3_event_objects for "
+                f"the lake has no manifest of it; materialize s3_event_objects for "
                 f"{format_hour(hour)} first",
             )
         else:
@@ -141,5 +160,6 @@ def _metadata(row: LedgerRow, replaced: bool) -> Metadata:
         "bytes": row.bytes,
         "objects": row.objects,
         "changed": replaced,
+        "events_in_question": row.events_in_question,
         "load_id": row.load_id,
     }

@@ -1,1 +1,1 @@
-"""Jobs, schedules, sensors and automation conditions, each named and documented."""
+"""Jobs, schedules, sensors, alerts and maintenance."""

@@ -1,7 +1,7 @@
-"""Alerts: a run that failed, or a check that began to, is posted to a webhook when one is set.
+"""Alerts: post failed runs and newly failing checks to a webhook, if `ALERT_WEBHOOK_URL` is set.
 
-The body is `{"text": …}` in Slack's markup, which Slack, Mattermost and Rocket.Chat take. The
-address is a secret: whoever has it can post, so it is in no log, error or cursor.
+The body is `{"text": …}` in Slack's markup, which Slack, Mattermost and Rocket.Chat accept. The URL
+is a secret that allows posting, so it never appears in a log, an error or a cursor.
 """
 
 from collections.abc import Iterable
@@ -24,33 +24,37 @@ from dagster import (
 )
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_exponential
 
-from amplitude_assets.automation.requests import hours_of_run
 from amplitude_assets.automation.runs import reason_of, reason_of_run
 from amplitude_assets.config import Settings
+from amplitude_assets.instance.presence import PROCESS
+from amplitude_assets.instance.steps import hours_of_run
 
 _TIMEOUT_SECONDS = 10
 _LONGEST_REASON = 600
 _SHOWN_REASONS = 5
 _LOOKED_BACK = 10
+_ON_A_TERMINAL = SkipReason("The command that started the run prints what failed.")
 
 
 class AlertError(Exception):
-    """The webhook did not take an alert. The message says why, without its address."""
+    """The webhook did not accept an alert. The message gives the reason without the URL."""
 
 
 def failed_run_alert(settings: Settings) -> SensorDefinition:
-    """Return the sensor that posts each run that failed and is not going to be retried."""
+    """Return the sensor that posts each failed run that is not going to be retried."""
 
     @run_failure_sensor(
         name="alert_on_failed_run",
         minimum_interval_seconds=30,
         default_status=_status(settings),
-        description="Posts a failed run to ALERT_WEBHOOK_URL: its hours, why, and a link to it.",
+        description="Posts a failed run to ALERT_WEBHOOK_URL: its hours, the reason and a link.",
     )
     def alert_on_failed_run(context: RunFailureSensorContext) -> SkipReason | None:
         run = context.dagster_run
         if run.tags.get("dagster/will_retry") == "true":
             return SkipReason("The run is going to be retried.")
+        if PROCESS in run.tags:
+            return _ON_A_TERMINAL
         checks = [check for check in _evaluations(context.instance, run) if not check.passed]
         reasons = [_in_words(check) for check in checks]
         reasons += [reason_of(event) for event in context.get_step_failure_events()]
@@ -62,9 +66,9 @@ def failed_run_alert(settings: Settings) -> SensorDefinition:
 
 
 def failed_check_alert(settings: Settings) -> SensorDefinition:
-    """Return the sensor that posts the checks that failed in a run that went through.
+    """Return the sensor that posts the failed checks of a successful run.
 
-    A check that failed the time before as well is not posted again.
+    A check whose previous evaluation failed as well is not posted again.
     """
 
     @run_status_sensor(
@@ -72,16 +76,18 @@ def failed_check_alert(settings: Settings) -> SensorDefinition:
         name="alert_on_failed_check",
         minimum_interval_seconds=30,
         default_status=_status(settings),
-        description="Posts checks that began to fail to ALERT_WEBHOOK_URL, in their own words.",
+        description="Posts newly failing checks to ALERT_WEBHOOK_URL with their description.",
     )
     def alert_on_failed_check(context: RunStatusSensorContext) -> SkipReason | None:
+        if PROCESS in context.dagster_run.tags:
+            return _ON_A_TERMINAL
         news = [
             _in_words(found)
             for found in _evaluations(context.instance, context.dagster_run)
             if not found.passed and not _failed_before(context.instance, context.dagster_run, found)
         ]
         if not news:
-            return SkipReason("No check began to fail.")
+            return SkipReason("No check newly failed.")
         post(settings, _message(settings, context.dagster_run, "has failing checks", news))
         return None
 
@@ -95,7 +101,7 @@ def failed_check_alert(settings: Settings) -> SensorDefinition:
     reraise=True,
 )
 def post(settings: Settings, text: str) -> None:
-    """Post a text to the webhook; nothing happens when none is set. Raises AlertError."""
+    """Post a text to the webhook, if one is set. Raises AlertError after three attempts."""
     if settings.alert_webhook_url is None:
         return
     try:
@@ -106,14 +112,16 @@ def post(settings: Settings, text: str) -> None:
             allow_redirects=False,
         )
     except requests.RequestException as error:
-        # The library's own text holds the address.
+        # The library's message contains the URL.
         raise AlertError(f"ALERT_WEBHOOK_URL cannot be reached: {type(error).__name__}") from None
     if response.status_code >= 300:
-        raise AlertError(f"ALERT_WEBHOOK_URL answered {response.status_code}; is it still right?")
+        raise AlertError(
+            f"ALERT_WEBHOOK_URL answered {response.status_code}; check that the URL is still valid"
+        )
 
 
 def _status(settings: Settings) -> DefaultSensorStatus:
-    """Return that alerts run as soon as there is somewhere to post them."""
+    """Return RUNNING if a webhook is set."""
     configured = settings.alert_webhook_url is not None
     return DefaultSensorStatus.RUNNING if configured else DefaultSensorStatus.STOPPED
 
@@ -129,7 +137,7 @@ def _message(settings: Settings, run: DagsterRun, what: str, reasons: Iterable[s
 
 
 def _escaped(text: str) -> str:
-    """Write what Slack's markup takes for its own: https://api.slack.com/reference/surfaces."""
+    """Escape Slack's markup: https://api.slack.com/reference/surfaces/formatting#escaping."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
@@ -146,7 +154,7 @@ def _evaluations(instance: DagsterInstance, run: DagsterRun) -> list[AssetCheckE
 
 
 def _failed_before(instance: DagsterInstance, run: DagsterRun, now: AssetCheckEvaluation) -> bool:
-    """Say whether the check's evaluation before this run's failed too, and as severely."""
+    """Return whether the evaluation before this run's failed with the same severity."""
     history = instance.event_log_storage.get_asset_check_execution_history(
         now.asset_check_key, limit=_LOOKED_BACK
     )

@@ -1,9 +1,9 @@
-"""How long to wait after a failure: longer each time, up to a bound, and at round times.
+"""Exponential backoff with an upper bound, aligned to the clock.
 
-The waits are about 15, 30, 60, 120 and then always 240 minutes. So what fails for ever costs ten
-attempts on its first day and six on each day after. A wait ends at a whole multiple of itself
-(a wait of four hours at 00, 04, 08 ... UTC), so that things which fail together are tried again
-together: when Amplitude is down for days, its hours are asked for as a few ranges, not one by one.
+The waits are about 15, 30, 60, 120 and then always 240 minutes: a permanent failure costs ten
+attempts on its first day and six on each following day. A wait ends at a multiple of its length
+(four hours at 00, 04, 08 ... UTC), so that hours which fail together are retried together: after an
+outage of days, they are requested as a few ranges and not one by one.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -13,9 +13,9 @@ LONGEST = timedelta(hours=4)
 
 
 def again_at(failed_at: datetime, times: int) -> datetime:
-    """Return when to try again what has failed `times` times in a row, last seen at `failed_at`.
+    """Return the time of the next attempt after `times` failures in a row, the last at `failed_at`.
 
-    It is a half to one and a half of the wait away.
+    It is half to one and a half times the wait after `failed_at` (aware).
     """
     wait = SHORTEST
     for _ in range(times - 1):

@@ -1,7 +1,7 @@
-"""How fresh the tables have to be, for the health that Dagster's UI shows of an asset.
+"""Freshness policies, for the health that Dagster's UI shows of an asset.
 
-A freshness policy knows when an asset was last materialised and nothing of hours: a backfill of
-last year looks fresh to it. The check `newest_hour_is_recent` looks at the hours.
+A freshness policy looks at the time of the last materialization and not at hours, so a backfill of
+last year looks fresh. The check `newest_hour_is_recent` compares the hours themselves.
 """
 
 from datetime import timedelta
@@ -12,10 +12,15 @@ from dagster import AssetsDefinition, FreshnessPolicy, apply_freshness_policy
 LOADED = FreshnessPolicy.time_window(
     warn_window=timedelta(hours=3), fail_window=timedelta(hours=24)
 )
-# The models follow a load within the hour.
-BUILT = FreshnessPolicy.time_window(warn_window=timedelta(hours=4), fail_window=timedelta(hours=25))
+
+
+def built(cadence: timedelta) -> FreshnessPolicy:
+    """Return the policy of what follows the models, which run within an hour of being due."""
+    return FreshnessPolicy.time_window(
+        warn_window=timedelta(hours=4) + cadence, fail_window=timedelta(hours=25) + cadence
+    )
 
 
 def with_freshness(assets: AssetsDefinition, policy: FreshnessPolicy) -> AssetsDefinition:
-    """Return the assets, held to a policy."""
+    """Return the assets with a freshness policy."""
     return assets.map_asset_specs(lambda spec: apply_freshness_policy(spec, policy))

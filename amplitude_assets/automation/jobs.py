@@ -1,10 +1,10 @@
-"""The jobs: what people, sensors and the command line start by name."""
+"""The jobs that users, sensors and the command line start by name."""
 
 from dagster import AssetSelection, define_asset_job
 
+from amplitude_assets.assets.keys import HOURLY_ASSETS
 from amplitude_assets.checks import completeness
-
-HOURLY_ASSETS = ("raw_export_zip", "hourly_json_files", "s3_event_objects", "bronze/raw_events")
+from amplitude_assets.checks.ledger import FROM_RECORDS
 
 MAIN_JOB = "main_job"
 HOURS_JOB = "hours_job"
@@ -15,25 +15,29 @@ main_job = define_asset_job(
     MAIN_JOB,
     selection=AssetSelection.all(),
     description=(
-        "Everything for a range of hours: asks Amplitude, fills the lake and bronze, and builds "
-        "the models and the report over all that is new."
+        "All assets for a range of hours: exports them from Amplitude to the lake and bronze, and "
+        "builds the models and the report over every new load."
     ),
 )
 
 hours_job = define_asset_job(
     HOURS_JOB,
     selection=AssetSelection.assets(*HOURLY_ASSETS),
-    description="From Amplitude to bronze, for a range of hours.",
+    description="Exports a range of hours from Amplitude to the lake and bronze.",
 )
 
 models_job = define_asset_job(
     MODELS_JOB,
     selection=AssetSelection.all() - AssetSelection.assets(*HOURLY_ASSETS),
-    description="Silver, gold and the report, over every load that they have not consumed yet.",
+    description="Builds silver, gold and the report over every load that is new to them.",
 )
 
 watch_job = define_asset_job(
     WATCH_JOB,
     selection=AssetSelection.checks(*completeness.CHECKS),
-    description="The checks that fail when nothing happens: hours missing, the newest too old.",
+    tags={FROM_RECORDS: "true"},
+    description=(
+        "Runs the checks for missing hours and for a newest hour that is too old, over Dagster's "
+        "own records; it opens no warehouse."
+    ),
 )

@@ -1,9 +1,9 @@
-"""When to build the models: the decision of the sensor `models_follow_bronze`, apart from Dagster.
+"""Decide when to build the models, for the sensor `models_follow_bronze`; without Dagster.
 
-Materialisations are told apart by the order in which Dagster stored them. Loads and builds hold
-the same pool of one, so a model that was stored after a load has seen it. The models are behind
-when one of them is older than the newest load that changed something: of a new hour, an old one
-or one that Amplitude delivered again, whoever asked for it.
+Materializations are compared by storage id, the order in which Dagster stored them. Loads and
+builds share a pool with one slot, so a model stored after a load includes it. The models are behind
+when one of them is older than the newest load that changed bronze, whatever started that load.
+With a cadence, they may stay behind for that long: a build becomes due this much after the last.
 """
 
 from dataclasses import dataclass
@@ -14,27 +14,30 @@ from pydantic import BaseModel, ConfigDict
 
 from amplitude_assets.automation.backoff import again_at
 
-# Loads that follow each other, as a backfill's do, are waited for, but not for longer than this.
+# A build waits for active loads, such as those of a backfill, but not longer than this.
 LONGEST_WAIT = timedelta(hours=1)
 
 
 class Follows(Enum):
-    """What was decided; each value is told to people as the reason for not building."""
+    """The decision; the value is the skip reason in Dagster's UI."""
 
     NOW = "The models are built now."
     UP_TO_DATE = "The models hold every load of bronze."
     BUILDING = "The models are being built."
-    WAITING = "Loads are under way; the models wait for them, an hour at most."
-    BACKING_OFF = "The last build failed; it is tried again later."
+    NOT_DUE = (
+        "Bronze has loads that are new to the models; MODELS_EVERY_HOURS delays the next build."
+    )
+    WAITING = "The models wait for active loads, an hour at most."
+    BACKING_OFF = "The last build failed; it is retried later."
 
 
 class FollowMemory(BaseModel):
     """The sensor's cursor.
 
-    `seen` is the newest materialisation of bronze that was looked at, `changed` the newest that
-    changed something, `asked` the one that the last build was asked for. A build that was asked
-    for `times` times without success waits until `again_at`; `waiting_since` is when loads that
-    are under way were first waited for. Times are UTC.
+    Storage ids of materializations of bronze: `seen` is the newest that was read, `changed` the
+    newest that changed bronze, `asked` the one for which the last build was requested. A build
+    that was requested `times` times without success waits until `again_at`. `waiting_since` is
+    when the wait for active loads began. Times are UTC.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -49,21 +52,28 @@ class FollowMemory(BaseModel):
 
 @dataclass(frozen=True)
 class Decision:
-    """What to do, and what to remember."""
+    """The decision, and the next cursor."""
 
     verdict: Follows
     memory: FollowMemory
 
 
 def follow(
-    memory: FollowMemory, *, built: int, loads_under_way: int, builds_under_way: int, now: datetime
+    memory: FollowMemory,
+    *,
+    built: int,
+    loads_under_way: int,
+    builds_under_way: int,
+    now: datetime,
+    due_at: datetime | None = None,
 ) -> Decision:
-    """Decide. `built` is the storage id of the oldest model's newest materialisation, 0 for none.
+    """Decide whether to build now.
 
-    It takes no side in why a build failed: any failure is waited out, longer each time, and no
-    new load shortens the wait.
+    `built` is the smallest storage id among the models' newest materializations, 0 if one has none.
+    `due_at` is the earliest time of the next build by the cadence (aware), None for at any time.
+    After any failure the wait grows (`backoff.py`), and a new load does not shorten it.
     """
-    if built >= memory.asked:  # the last build that was asked for did it
+    if built >= memory.asked:  # the requested build succeeded
         memory = memory.model_copy(update={"times": 0, "again_at": None})
     if built >= memory.changed:
         return Decision(Follows.UP_TO_DATE, memory.model_copy(update={"waiting_since": None}))
@@ -73,6 +83,8 @@ def follow(
         memory = memory.model_copy(update={"again_at": again_at(now, memory.times)})
     if memory.again_at is not None and now < memory.again_at:
         return Decision(Follows.BACKING_OFF, memory)
+    if due_at is not None and now < due_at:
+        return Decision(Follows.NOT_DUE, memory)
     since = memory.waiting_since or now
     if loads_under_way and now - since < LONGEST_WAIT:
         return Decision(Follows.WAITING, memory.model_copy(update={"waiting_since": since}))

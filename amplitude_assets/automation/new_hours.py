@@ -1,9 +1,9 @@
-"""Which hours to ask for now: the decision of the sensor `new_hours`, apart from Dagster.
+"""Decide which hours to request now, for the sensor `new_hours`; without Dagster.
 
-It looks at every hour of the look-back, and at older ones when the tables end before it: after
-any downtime they go on from where they are. An hour that was never asked for is asked for at
-once. One that failed waits (`backoff.py`) and is asked for apart from the others, so that it
-does not take them with it. What is under way is left alone.
+It covers every hour of the look-back, and older ones when the tables end before it, so that loading
+resumes after any downtime. An hour without an attempt is requested at once. A failed hour waits
+(`backoff.py`) and is requested separately, so that it does not fail others with it. Hours of active
+runs are skipped.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from amplitude_assets.hours import HourRange, contiguous_ranges
 
 
 class HourState(Enum):
-    """What Dagster knows of an hour of `bronze/raw_events`."""
+    """Dagster's status of an hour of `bronze/raw_events`."""
 
     MISSING = auto()
     UNDER_WAY = auto()
@@ -28,10 +28,10 @@ class HourState(Enum):
 
 
 class Attempts(BaseModel):
-    """What was tried for an hour that is not done. Times are UTC.
+    """The attempts for an hour that is not done. Times are UTC.
 
-    `times` it was asked for since `first_at`; the next time at `again_at`, which is None until
-    the last attempt is known to be over.
+    `times` counts them since `first_at`. The next is at `again_at`, which is None until the last
+    attempt has ended.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -48,13 +48,13 @@ class _Entry(BaseModel):
 
 
 class Memory(BaseModel):
-    """The sensor's cursor: the attempts at hours that are not done, hours alike as one range."""
+    """The sensor's cursor: the attempts of unfinished hours, equal ones merged into ranges."""
 
     entries: list[_Entry] = []
 
     @classmethod
     def of(cls, attempts: Mapping[datetime, Attempts]) -> "Memory":
-        """Write down attempts by hour."""
+        """Return the cursor for attempts by hour."""
         alike: dict[Attempts, list[datetime]] = {}
         for hour, tried in attempts.items():
             alike.setdefault(tried, []).append(hour)
@@ -67,7 +67,7 @@ class Memory(BaseModel):
         )
 
     def by_hour(self) -> dict[datetime, Attempts]:
-        """Read the attempts by hour."""
+        """Return the attempts by hour."""
         return {
             hour: entry.attempts
             for entry in self.entries
@@ -77,7 +77,7 @@ class Memory(BaseModel):
 
 @dataclass(frozen=True)
 class Plan:
-    """What to ask for, in this order, and what to remember."""
+    """The requests, in this order, and the attempts for the next cursor."""
 
     requests: list[tuple[HourRange, Reason]]
     attempts: dict[datetime, Attempts]
@@ -86,7 +86,7 @@ class Plan:
 def forget_old(
     attempts: Mapping[datetime, Attempts], window: HourRange, now: datetime, lookback: timedelta
 ) -> dict[datetime, Attempts]:
-    """Leave out hours that are past the window and were tried for as long as the look-back."""
+    """Drop hours older than the window that have been retried for the whole look-back."""
     return {
         hour: tried
         for hour, tried in attempts.items()
@@ -100,10 +100,10 @@ def plan(
     now: datetime,
     longest: int,
 ) -> Plan:
-    """Decide about the hours in `states`; ranges are of at most `longest` hours.
+    """Plan the requests for the hours in `states`, in ranges of at most `longest` hours.
 
-    New hours are those after the newest that is done. They come first, the newest range before
-    older ones, then gaps, then hours that failed before.
+    New hours, those after the newest finished one, come first; then gaps; then hours that failed
+    before. Within each group the newest range comes first.
     """
     newest_done = max((h for h, state in states.items() if state is HourState.DONE), default=None)
     asked: dict[Reason, list[datetime]] = {}
@@ -129,10 +129,12 @@ def plan(
 
 
 def _seen(tried: Attempts | None, state: HourState, now: datetime) -> Attempts | None:
-    """Take in what has become of an attempt: when it is over and did not help, set the wait."""
+    """Return the attempts with a wait set once the last attempt has ended in failure."""
     if state is HourState.UNDER_WAY:
         return tried
-    if tried is None and state is HourState.FAILED:  # somebody else's attempt
+    if (
+        tried is None and state is HourState.FAILED
+    ):  # an attempt of a run that the sensor did not start
         return Attempts(times=1, first_at=now, again_at=again_at(now, 1))
     if tried is not None and tried.again_at is None:
         return tried.model_copy(update={"again_at": again_at(now, tried.times)})

@@ -1,4 +1,4 @@
-"""How hours are asked for: the run request of a range, and its place in the queue."""
+"""Run requests for ranges of hours: their tags and their priority in the queue."""
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
@@ -6,16 +6,15 @@ from enum import StrEnum
 from dagster import AssetKey, RunRequest
 
 from amplitude_assets.hours import HourRange, partition_of_hour
+from amplitude_assets.instance.steps import HOURS, RANGE_END, RANGE_START
 
-RANGE_START = "dagster/asset_partition_range_start"
-RANGE_END = "dagster/asset_partition_range_end"
 REASON = "amplitude/reason"
-# `dagster.yaml` limits the runs that bear it: history never takes the whole queue.
+# `dagster.yaml` limits the runs with this tag, so that history never fills the queue.
 HISTORY = "amplitude/history"
 
 
 class Reason(StrEnum):
-    """Why hours are asked for. It is a tag of their run, to find runs by in Dagster's UI."""
+    """Why hours are requested: a tag of their run, to filter runs by in Dagster's UI."""
 
     NEW = "new"
     GAP = "gap"
@@ -24,8 +23,8 @@ class Reason(StrEnum):
     RECHECK = "recheck"
 
 
-# A run with a higher number leaves the queue first, and is first to get a place in a pool.
-# Runs of a backfill started in the UI have 0, those of `amplitude-assets backfill` less.
+# A run with a higher number leaves the queue first, and gets a pool slot first.
+# Runs of a backfill from the UI have 0, those of `amplitude-assets backfill` less.
 PRIORITIES = {
     Reason.NEW: 10,
     Reason.GAP: 5,
@@ -38,16 +37,14 @@ BACKFILL_PRIORITY = -10
 
 
 def range_tags(hours: HourRange) -> dict[str, str]:
-    """Return the tags by which Dagster knows a run over a range of partitions."""
-    return {RANGE_START: partition_of_hour(hours.first), RANGE_END: partition_of_hour(hours.last)}
+    """Return Dagster's tags for a run over a range of partitions, and ours that shows the hours."""
+    first, last = partition_of_hour(hours.first), partition_of_hour(hours.last)
+    return {**shown_hours(hours), RANGE_START: first, RANGE_END: last}
 
 
-def hours_of_run(tags: Mapping[str, str]) -> str:
-    """Say for people which hours a run was asked for, from its tags; empty when for none."""
-    first, last = tags.get(RANGE_START), tags.get(RANGE_END)
-    if first and last:
-        return first if first == last else f"{first} to {last}"
-    return tags.get("dagster/partition", "")
+def shown_hours(hours: HourRange) -> dict[str, str]:
+    """Return the tag that shows the hours in lists of runs, which hide Dagster's own tags."""
+    return {HOURS: str(hours)}
 
 
 def hours_request(
@@ -56,12 +53,15 @@ def hours_request(
     *,
     run_key: str | None = None,
     assets: Sequence[AssetKey] | None = None,
+    tags: Mapping[str, str] | None = None,
 ) -> RunRequest:
-    """Ask for hours as one run of the job that a sensor or schedule is for, or of some assets.
+    """Return the request for one run over hours, of the sensor's or schedule's job or of `assets`.
 
-    A run key is remembered for ever, so it is given only where the same must never run twice.
+    `tags` are added to the run. Dagster keeps run keys forever, so `run_key` is only for requests
+    that must never run twice.
     """
     tags = {
+        **(tags or {}),
         **range_tags(hours),
         REASON: reason.value,
         "dagster/priority": str(PRIORITIES[reason]),

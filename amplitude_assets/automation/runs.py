@@ -1,8 +1,8 @@
-"""What the instance knows of runs and materialisations, as the sensors ask for it."""
+"""Queries on Dagster's instance for the sensors: runs, materializations, check evaluations."""
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import Protocol
 
 from dagster import (
     AssetCheckEvaluation,
@@ -18,15 +18,16 @@ from dagster import (
     RunsFilter,
 )
 
-from amplitude_assets.automation.jobs import HOURLY_ASSETS, HOURS_JOB, MAIN_JOB, MODELS_JOB
+from amplitude_assets.assets.keys import HOURLY_ASSETS
+from amplitude_assets.automation.jobs import HOURS_JOB, MAIN_JOB, MODELS_JOB
 from amplitude_assets.automation.models_follow import FollowMemory
-from amplitude_assets.checks.lost import CHECKS_THAT_TELL, lost_in
-
-if TYPE_CHECKING:
-    from dagster_shared.error import SerializableErrorInfo
-
-STAGES = tuple(AssetKey.from_user_string(key) for key in HOURLY_ASSETS)
-RAW_EVENTS = STAGES[-1]
+from amplitude_assets.checks.hours_to_reload import (
+    IN_QUESTION,
+    LOST_HOURS_CHECKS,
+    lost_in,
+    to_recheck_in,
+)
+from amplitude_assets.hours import hour_of_partition
 
 _ACTIVE = [
     DagsterRunStatus.NOT_STARTED,
@@ -38,33 +39,34 @@ _ACTIVE = [
 _PAGE = 200
 _RECENT_BACKFILLS = 20
 _RECENT_CHECKS = 10
+_MOST_CHANGES = 1000
 
 
 def stages_of(run: DagsterRun) -> list[AssetKey]:
-    """Return the hourly assets that a run is over, in the order in which it comes to them."""
+    """Return the hourly assets of a run, in the order in which it materializes them."""
     if run.asset_selection:
-        return [stage for stage in STAGES if stage in run.asset_selection]
-    return list(STAGES) if run.job_name in (HOURS_JOB, MAIN_JOB) else []
+        return [stage for stage in HOURLY_ASSETS if stage in run.asset_selection]
+    return list(HOURLY_ASSETS) if run.job_name in (HOURS_JOB, MAIN_JOB) else []
 
 
 def active_runs(instance: DagsterInstance) -> Sequence[DagsterRun]:
-    """Return the runs that are queued or under way."""
+    """Return the queued and active runs."""
     return instance.get_runs(RunsFilter(statuses=_ACTIVE))
 
 
 def count_covering(runs: Sequence[DagsterRun], asset: AssetKey) -> int:
-    """Count the runs that materialise an asset."""
+    """Count the runs that materialize an asset."""
     return sum(_covers(run, asset) for run in runs)
 
 
 def _covers(run: DagsterRun, asset: AssetKey) -> bool:
     if run.asset_selection:
         return asset in run.asset_selection
-    return run.job_name in (MAIN_JOB, HOURS_JOB if asset in STAGES else MODELS_JOB)
+    return run.job_name in (MAIN_JOB, HOURS_JOB if asset in HOURLY_ASSETS else MODELS_JOB)
 
 
 def count_backfills(instance: DagsterInstance, asset: AssetKey) -> int:
-    """Count the backfills under way that include an asset; they may have no run just now."""
+    """Count the active backfills that include an asset; they may have no run at the moment."""
     return sum(
         backfill.status.value == "REQUESTED" and asset in (backfill.asset_selection or [asset])
         for backfill in instance.get_backfills(limit=_RECENT_BACKFILLS)
@@ -72,19 +74,28 @@ def count_backfills(instance: DagsterInstance, asset: AssetKey) -> int:
 
 
 def lost_hours(instance: DagsterInstance) -> set[datetime]:
-    """Return the hours that the newest evaluations of the checks say are to be loaded again."""
+    """Return the hours that the newest check evaluations report as lost."""
     return {
         hour
-        for check in CHECKS_THAT_TELL
+        for check in LOST_HOURS_CHECKS
         for evaluation in newest_evaluations(instance, check)[:1]
         for hour in lost_in(evaluation.metadata)
+    }
+
+
+def hours_listed_for_recheck(instance: DagsterInstance) -> set[datetime]:
+    """Return the hours that the newest `no_hour_is_in_question` lists for a re-check."""
+    return {
+        hour
+        for evaluation in newest_evaluations(instance, IN_QUESTION)[:1]
+        for hour in to_recheck_in(evaluation.metadata)
     }
 
 
 def newest_evaluations(
     instance: DagsterInstance, check: AssetCheckKey
 ) -> list[AssetCheckEvaluation]:
-    """Return what a check found of late, the newest first; runs that are not done with it aside."""
+    """Return a check's finished evaluations, newest first, among its ten newest executions."""
     history = instance.event_log_storage.get_asset_check_execution_history(check, _RECENT_CHECKS)
     events = (record.event.dagster_event for record in history if record.event is not None)
     return [
@@ -94,23 +105,29 @@ def newest_evaluations(
     ]
 
 
-def oldest_materialisation(instance: DagsterInstance, assets: Sequence[AssetKey]) -> int:
-    """Return the storage id of the asset whose newest materialisation is oldest; 0 if one is none.
+def oldest_materialisation(
+    instance: DagsterInstance, assets: Sequence[AssetKey]
+) -> tuple[int, datetime | None]:
+    """Return the storage id and the time of the oldest among the assets' newest materializations.
 
-    Ids are in the order in which the instance stored the materialisations.
+    0 and None if an asset has none. Ids follow the order in which the instance stored the
+    materializations; the time is in UTC.
     """
     newest = {
         record.asset_entry.asset_key: record.asset_entry.last_materialization_record
         for record in instance.get_asset_records(assets)
     }
-    records = [newest.get(asset) for asset in assets]
-    return min((record.storage_id if record else 0 for record in records), default=0)
+    records = [record for asset in assets if (record := newest.get(asset)) is not None]
+    if not records or len(records) < len(assets):
+        return 0, None
+    oldest = min(records, key=lambda record: record.storage_id)
+    return oldest.storage_id, datetime.fromtimestamp(oldest.timestamp, UTC)
 
 
 def newest_change(instance: DagsterInstance, asset: AssetKey, memory: FollowMemory) -> FollowMemory:
-    """Look at an asset's materialisations since `memory`, newest first, for one that changed it.
+    """Return `memory` updated with the newest materialization that changed the asset.
 
-    One with `changed` false in its metadata put nothing new in the table.
+    Materializations with `changed` false in their metadata did not change the table.
     """
     filters = AssetRecordsFilter(asset_key=asset, after_storage_id=memory.seen or None)
     seen, page = memory.seen, None
@@ -126,6 +143,19 @@ def newest_change(instance: DagsterInstance, asset: AssetKey, memory: FollowMemo
     return memory.model_copy(update={"seen": seen})
 
 
+def hours_changed_after(
+    instance: DagsterInstance, asset: AssetKey, storage_id: int
+) -> set[datetime]:
+    """Return the hours that changed the asset after a storage id, by a thousand records."""
+    filters = AssetRecordsFilter(asset_key=asset, after_storage_id=storage_id or None)
+    records = instance.fetch_materializations(filters, limit=_MOST_CHANGES).records
+    return {
+        hour_of_partition(record.partition_key)
+        for record in records
+        if record.partition_key and _changed(record)
+    }
+
+
 def _changed(record: EventLogRecord) -> bool:
     materialisation = record.asset_materialization
     stated = materialisation.metadata.get("changed") if materialisation else None
@@ -133,24 +163,38 @@ def _changed(record: EventLogRecord) -> bool:
 
 
 def reason_of(event: DagsterEvent) -> str:
-    """Return a failed step's own words: of a Failure its description, else the exception."""
+    """Return a failed step's name and reason as one line."""
+    return ": ".join(step_and_reason_of(event))
+
+
+def step_and_reason_of(event: DagsterEvent) -> tuple[str, str]:
+    """Return a failed step's name, and its reason: a Failure's description, or the exception."""
     step = (event.step_key or "").replace("__", "/")
     failure = event.step_failure_data
     if failure.user_failure_data is not None and failure.user_failure_data.description:
-        return f"{step}: {failure.user_failure_data.description}"
-    return f"{step}: {_said(failure.error) or 'failed'}"
+        return step, failure.user_failure_data.description
+    return step, _message_of(failure.error) or "failed"
 
 
 def reason_of_run(event: DagsterEvent) -> str:
-    """Return why a run failed apart from its steps, such as by a resource that cannot start."""
-    return f"the run failed: {_said(event.job_failure_data.error) or event.message}"
+    """Return why a run failed outside its steps, such as a resource that cannot start."""
+    return f"the run failed: {_message_of(event.job_failure_data.error) or event.message}"
 
 
-def _said(error: "SerializableErrorInfo | None") -> str:
-    """Return what an exception says; empty when there is none."""
+class _ErrorInfo(Protocol):
+    """The exception in one of Dagster's failure events; Dagster exports no name for the type."""
+
+    @property
+    def message(self) -> str: ...
+    @property
+    def cause(self) -> "_ErrorInfo | None": ...
+
+
+def _message_of(error: _ErrorInfo | None) -> str:
+    """Return the message of an exception, empty for None."""
     if error is None:
         return ""
-    # Dagster's own error is around the one that was raised.
-    said = (error.cause or error).message.strip()
-    # Our errors are written for people, who need not know what class they are.
-    return said.partition(": ")[2] if said.startswith("amplitude_assets.") else said
+    # Dagster wraps the exception that was raised.
+    message = (error.cause or error).message.strip()
+    # Messages of our own errors are complete without the class name.
+    return message.partition(": ")[2] if message.startswith("amplitude_assets.") else message

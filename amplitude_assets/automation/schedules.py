@@ -1,4 +1,4 @@
-"""The schedules: a nightly second look at what Amplitude has, and maintenance."""
+"""The schedules: the nightly re-check of hours, maintenance, and the hourly watch."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -15,10 +15,11 @@ from dagster import (
     schedule,
 )
 
+from amplitude_assets.assets.keys import RAW_EVENTS
 from amplitude_assets.automation.jobs import hours_job, watch_job
 from amplitude_assets.automation.maintenance import maintenance_job
 from amplitude_assets.automation.requests import Reason, hours_request
-from amplitude_assets.automation.runs import RAW_EVENTS
+from amplitude_assets.automation.runs import hours_listed_for_recheck
 from amplitude_assets.config import Settings
 from amplitude_assets.hours import (
     HOUR,
@@ -33,10 +34,10 @@ _PAGE = 500
 
 
 def nightly_recheck_schedule(settings: Settings) -> ScheduleDefinition:
-    """Return the schedule that asks Amplitude again for recent hours and for empty ones.
+    """Return the schedule that requests recent hours and empty hours again.
 
-    An hour that has not changed keeps its manifest, its rows and its place in the ledger. One
-    that has is replaced, and `s3_event_objects` says how many events came and went.
+    An unchanged hour keeps its manifest, rows and ledger row. A changed hour is replaced, and
+    `s3_event_objects` reports how many events were added and removed.
     """
 
     @schedule(
@@ -46,9 +47,9 @@ def nightly_recheck_schedule(settings: Settings) -> ScheduleDefinition:
         execution_timezone="UTC",
         default_status=schedule_status(settings),
         description=(
-            f"Asks Amplitude again for the newest {settings.recheck_hours} hours, and for hours of "
-            f"the last {settings.lookback_days} days that it had nothing for. What has changed is "
-            "replaced."
+            f"Requests the newest {settings.recheck_hours} hours again, and empty hours of the "
+            f"last {settings.lookback_days} days; older empty hours at growing intervals, and "
+            "hours in question until they are settled. Changed hours are replaced."
         ),
     )
     def nightly_recheck(context: ScheduleEvaluationContext) -> list[RunRequest] | SkipReason:
@@ -72,24 +73,27 @@ def maintenance_schedule(settings: Settings) -> ScheduleDefinition:
         cron_schedule="20 4 * * *",
         execution_timezone="UTC",
         default_status=schedule_status(settings),
-        description="Clears what is no longer needed, and writes the models' documentation anew.",
+        description="Runs maintenance_job: retention, verification of the lake, data tests, docs.",
     )
 
 
 def watch_schedule(settings: Settings) -> ScheduleDefinition:
-    """Return the schedule of the checks that fail when nothing happens."""
+    """Return the schedule of `watch_job`, whose checks fail when no run loads anything."""
     return ScheduleDefinition(
         name="hourly_watch",
         job=watch_job,
         cron_schedule="50 * * * *",
         execution_timezone="UTC",
         default_status=schedule_status(settings),
-        description="Looks for hours that are missing, also when no run does because none runs.",
+        description=(
+            "Checks for missing hours every hour, also when no hours are being loaded. It reads "
+            "Dagster's records and opens no warehouse."
+        ),
     )
 
 
 def schedule_status(settings: Settings) -> DefaultScheduleStatus:
-    """Return whether schedules run without being switched on: by `AUTOMATION_ENABLED`."""
+    """Return whether schedules run by default, which `AUTOMATION_ENABLED` decides."""
     running = settings.automation_enabled
     return DefaultScheduleStatus.RUNNING if running else DefaultScheduleStatus.STOPPED
 
@@ -97,20 +101,22 @@ def schedule_status(settings: Settings) -> DefaultScheduleStatus:
 def hours_to_recheck(
     instance: DagsterInstance, settings: Settings, now: datetime
 ) -> list[datetime]:
-    """Return the hours of bronze that are among the newest `RECHECK_HOURS`, or empty and recent.
+    """Return loaded hours among the newest `RECHECK_HOURS`, and empty hours of the look-back.
 
-    An hour that is not in bronze is none of them: `new_hours` asks for it.
+    The check `no_hour_is_in_question` adds hours in question and older empty hours that are due.
+    Hours that are not in bronze are left to the sensor `new_hours`.
     """
     newest = last_exportable_hour(now, settings.amplitude_export_delay_hours)
     recent = newest - settings.recheck_hours * HOUR
     oldest = min(recent, newest - timedelta(days=settings.lookback_days))
     window = HourRange(max(oldest + HOUR, settings.amplitude_start_hour), newest)
     status = _newest_status(instance, window)
-    return [hour for hour in sorted(status) if hour > recent or status[hour] == "empty"]
+    chosen = {hour for hour in status if hour > recent or status[hour] == "empty"}
+    return sorted(chosen | hours_listed_for_recheck(instance))
 
 
 def _newest_status(instance: DagsterInstance, window: HourRange) -> dict[datetime, str]:
-    """Return the status that each hour of bronze was last materialised with."""
+    """Return each hour's status in its newest materialization of bronze."""
     status: dict[datetime, str] = {}
     for record in _materialisations(instance, window):
         materialisation = record.asset_materialization
@@ -123,7 +129,7 @@ def _newest_status(instance: DagsterInstance, window: HourRange) -> dict[datetim
 
 
 def _materialisations(instance: DagsterInstance, window: HourRange) -> Iterator[EventLogRecord]:
-    """Yield the materialisations of bronze for these hours, newest first."""
+    """Yield the materializations of bronze for these hours, newest first."""
     filters = AssetRecordsFilter(
         asset_key=RAW_EVENTS, asset_partitions=[partition_of_hour(hour) for hour in window]
     )

@@ -1,10 +1,10 @@
-"""The sensors: new hours are asked for, half-done runs carried on, and the models follow.
+"""The sensors: request new hours, continue failed runs, and build the models after loads.
 
-Each decides from what Dagster's instance knows and costs a few queries; none opens the lake or
-the warehouse. The decisions themselves are in modules of their own, without Dagster.
+Each sensor reads Dagster's instance with a few queries; none opens the lake or the warehouse. The
+decisions are in `new_hours.py` and `models_follow.py`, without Dagster.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from dagster import (
@@ -24,15 +24,23 @@ from dagster import (
     sensor,
 )
 
+from amplitude_assets.assets.gold_state import gold_state
+from amplitude_assets.assets.hourly import ACCEPT_FEWER
+from amplitude_assets.assets.keys import RAW_EVENTS
 from amplitude_assets.automation.jobs import hours_job, models_job
 from amplitude_assets.automation.models_follow import FollowMemory, Follows, follow
 from amplitude_assets.automation.new_hours import HourState, Memory, forget_old, plan
-from amplitude_assets.automation.requests import MODELS_PRIORITY, Reason, hours_request
+from amplitude_assets.automation.requests import (
+    MODELS_PRIORITY,
+    Reason,
+    hours_request,
+    shown_hours,
+)
 from amplitude_assets.automation.runs import (
-    RAW_EVENTS,
     active_runs,
     count_backfills,
     count_covering,
+    hours_changed_after,
     lost_hours,
     newest_change,
     oldest_materialisation,
@@ -49,7 +57,7 @@ from amplitude_assets.hours import (
     partition_of_hour,
     utc_now,
 )
-from amplitude_assets.processes import end_runs_of_the_gone
+from amplitude_assets.instance.presence import PROCESS, fail_orphaned_runs
 
 _EVERY_SECONDS = 60
 _STATES = {
@@ -60,7 +68,7 @@ _STATES = {
 
 
 def sensor_status(settings: Settings) -> DefaultSensorStatus:
-    """Return whether sensors run without being switched on: by `AUTOMATION_ENABLED`."""
+    """Return whether sensors run by default, which `AUTOMATION_ENABLED` decides."""
     running = settings.automation_enabled
     return DefaultSensorStatus.RUNNING if running else DefaultSensorStatus.STOPPED
 
@@ -68,9 +76,9 @@ def sensor_status(settings: Settings) -> DefaultSensorStatus:
 def new_hours_sensor(
     settings: Settings, partitions: PartitionsDefinition[str], clock: Clock = utc_now
 ) -> SensorDefinition:
-    """Return the sensor that asks for exportable hours that are not in bronze.
+    """Return the sensor that requests exportable hours that are not in bronze.
 
-    `clock` returns the time (aware). The rules are those of `new_hours.py`.
+    `clock` returns the time (aware). `new_hours.py` has the rules.
     """
 
     @sensor(
@@ -79,10 +87,10 @@ def new_hours_sensor(
         minimum_interval_seconds=_EVERY_SECONDS,
         default_status=sensor_status(settings),
         description=(
-            f"Asks for exportable hours of the last {settings.lookback_days} days that are not in "
-            "bronze: new ones first, then gaps, then hours that failed before, less and less "
-            "often. A gap is also what the checks find lost in the tables. When the tables end "
-            "earlier, it goes on from there."
+            f"Requests exportable hours of the last {settings.lookback_days} days that are not in "
+            "bronze: new hours, then gaps, then hours that failed before, at growing intervals. "
+            "Hours that the checks report as lost count as gaps. When the tables end earlier, it "
+            "continues from there."
         ),
     )
     def new_hours(context: SensorEvaluationContext) -> SensorResult:
@@ -93,8 +101,8 @@ def new_hours_sensor(
         if newest < start:
             return SensorResult(skip_reason="No hour since AMPLITUDE_START_HOUR is exportable yet.")
         instance = context.instance
-        # A command that was killed would keep its place in the pools from all who come after.
-        end_runs_of_the_gone(instance, settings.dagster_home_path)
+        # A killed command would hold its pool slots forever.
+        fail_orphaned_runs(instance, settings.dagster_home_path)
         window = HourRange(max(start, newest + HOUR - lookback), newest)
         states = _states(instance, partitions, window)
         if HourState.DONE not in states.values() and start < window.first:
@@ -115,7 +123,7 @@ def new_hours_sensor(
 
 
 def carry_on_sensor(settings: Settings) -> SensorDefinition:
-    """Return the sensor that takes on the hours which a failed run did not get to the end with."""
+    """Return the sensor that continues the unfinished hours of a failed run."""
 
     @run_failure_sensor(
         name="carry_on",
@@ -123,14 +131,16 @@ def carry_on_sensor(settings: Settings) -> SensorDefinition:
         minimum_interval_seconds=15,
         default_status=sensor_status(settings),
         description=(
-            "When a step fails for some hours of a run, takes the others on from the step after "
-            "it. The hours that failed are left to `new_hours`, or to the person who asked."
+            "When a step fails for some hours of a run, continues the others from the next step. "
+            "The failed hours are left to `new_hours`, or to the user who started the run."
         ),
     )
     def carry_on(context: RunFailureSensorContext) -> list[RunRequest] | SkipReason:
         run = context.dagster_run
         if run.tags.get("dagster/will_retry") == "true":
             return SkipReason("The run is going to be retried.")
+        if PROCESS in run.tags:
+            return SkipReason("The command that started the run continues it.")
         failed_steps = {event.step_key for event in context.get_step_failure_events()}
         stages = stages_of(run)
         for place, stage in enumerate(stages[:-1]):
@@ -142,10 +152,11 @@ def carry_on_sensor(settings: Settings) -> SensorDefinition:
                         Reason.CARRIED_ON,
                         run_key=f"{run.run_id}:{partition_of_hour(part.first)}",
                         assets=stages[place + 1 :],
+                        tags={k: v for k, v in run.tags.items() if k == ACCEPT_FEWER},
                     )
                     for part in contiguous_ranges(finished)
-                ] or SkipReason("No hour of the run got through the step that failed.")
-        return SkipReason("Nothing of the run can be carried on.")
+                ] or SkipReason("No hour of the run passed the failed step.")
+        return SkipReason("The run has no hours to continue.")
 
     return carry_on
 
@@ -153,10 +164,12 @@ def carry_on_sensor(settings: Settings) -> SensorDefinition:
 def models_follow_bronze_sensor(
     settings: Settings, models: Sequence[AssetKey], clock: Clock = utc_now
 ) -> SensorDefinition:
-    """Return the sensor that runs the models and the report after bronze has changed.
+    """Return the sensor that builds the models and the report after bronze has changed.
 
-    `models` are all assets of `models_job`. The rules are those of `models_follow.py`.
+    `models` are all assets of `models_job`. `models_follow.py` has the rules.
     """
+    every = settings.models_cadence
+    cadence = f", {every // HOUR} hours after it at the earliest" if every else ""
 
     @sensor(
         name="models_follow_bronze",
@@ -164,8 +177,8 @@ def models_follow_bronze_sensor(
         minimum_interval_seconds=_EVERY_SECONDS,
         default_status=sensor_status(settings),
         description=(
-            "Runs the models and the report when bronze has changed since they were built: once "
-            "after the loads that are under way, or after an hour when they take longer."
+            "Builds the models and the report when bronze has changed since the last build"
+            f"{cadence}: once active loads have ended, or after an hour when they take longer."
         ),
     )
     def models_follow_bronze(context: SensorEvaluationContext) -> SensorResult:
@@ -173,17 +186,23 @@ def models_follow_bronze_sensor(
         memory = FollowMemory.model_validate_json(context.cursor or "{}")
         memory = newest_change(instance, RAW_EVENTS, memory)
         runs = active_runs(instance)
+        built, built_at = oldest_materialisation(instance, models)
         decided = follow(
             memory,
-            built=oldest_materialisation(instance, models),
+            built=built,
             loads_under_way=count_covering(runs, RAW_EVENTS)
             + count_backfills(instance, RAW_EVENTS),
             builds_under_way=count_covering(runs, models[0]),
             now=clock(),
+            due_at=built_at + every if built_at and every else None,
         )
         return SensorResult(
-            run_requests=[_models_request()] if decided.verdict is Follows.NOW else [],
-            skip_reason=None if decided.verdict is Follows.NOW else decided.verdict.value,
+            run_requests=(
+                [_models_request(hours_changed_after(instance, RAW_EVENTS, built))]
+                if decided.verdict is Follows.NOW
+                else []
+            ),
+            skip_reason=_state_of_gold(instance, decided.verdict),
             cursor=decided.memory.model_dump_json(),
         )
 
@@ -207,9 +226,9 @@ def _states(
 def _states_of_lost(
     instance: DagsterInstance, states: Mapping[datetime, HourState]
 ) -> dict[datetime, HourState]:
-    """Return the state of hours that were loaded, and that the checks say are lost.
+    """Return the state of loaded hours that the checks report as lost.
 
-    What the checks found holds until they look again, which each load ends with.
+    A report holds until the next evaluation of the checks, with which each load ends.
     """
     lost = [hour for hour in lost_hours(instance) if states.get(hour) is HourState.DONE]
     if not lost:
@@ -224,7 +243,7 @@ def _from_the_end_of_the_tables(
     window: HourRange,
     start: datetime,
 ) -> HourRange:
-    """Widen the window back to the newest hour that is done; leave it alone when none is."""
+    """Extend the window back to the newest finished hour; return it unchanged if there is none."""
     older = _states(instance, partitions, HourRange(start, window.first - HOUR))
     done = [hour for hour, state in older.items() if state is HourState.DONE]
     return HourRange(max(done) + HOUR, window.last) if done else window
@@ -235,7 +254,7 @@ def _nothing_to_ask_for(states: dict[datetime, HourState]) -> str:
     waiting = counts[HourState.MISSING] + counts[HourState.FAILED]
     return (
         f"Of {len(states):,} hours, {counts[HourState.DONE]:,} are done, "
-        f"{counts[HourState.UNDER_WAY]:,} under way, and {waiting:,} wait to be tried again."
+        f"{counts[HourState.UNDER_WAY]:,} are being loaded, and {waiting:,} wait for a retry."
     )
 
 
@@ -249,5 +268,14 @@ def _finished_hours(instance: DagsterInstance, run: DagsterRun, stage: AssetKey)
     }
 
 
-def _models_request() -> RunRequest:
-    return RunRequest(tags={"dagster/priority": str(MODELS_PRIORITY)})
+def _state_of_gold(instance: DagsterInstance, verdict: Follows) -> str | None:
+    """Return why the models are not built now, and the uploads in gold; None if they are built."""
+    if verdict is Follows.NOW:
+        return None
+    return " ".join([verdict.value, *gold_state(instance)])
+
+
+def _models_request(hours: Collection[datetime]) -> RunRequest:
+    """Return the request for the models; its tag shows the span of hours that are new to them."""
+    tags = {"dagster/priority": str(MODELS_PRIORITY)}
+    return RunRequest(tags=tags | (shown_hours(HourRange(min(hours), max(hours))) if hours else {}))

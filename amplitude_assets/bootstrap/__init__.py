@@ -1,1 +1,1 @@
-"""Setting up AWS and Snowflake: what they need, shown or applied, as often as wanted."""
+"""Set up AWS and Snowflake: render or apply idempotent steps."""

@@ -1,7 +1,7 @@
-"""The AWS half of the set-up: the bucket of the lake, two policies, and Snowflake's role.
+"""Set up AWS: the lake's bucket, two policies, and the role that Snowflake assumes.
 
-Every step compares what is there with what is to be there, so applying twice changes nothing.
-The lake is the only thing that holds data; nothing here removes an object unless told to.
+Every step compares the current with the wanted state, so applying it twice changes nothing. Only
+the bucket contains data; no step deletes objects without `delete_data`.
 """
 
 from typing import TYPE_CHECKING
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def render(lake: LakePlace, principal: Principal | None) -> Document:
-    """Return everything that `AwsSetup` makes, as the documents that AWS takes."""
+    """Return everything that `AwsSetup` creates, as AWS documents."""
     return {
         "bucket": {
             "name": lake.bucket,
@@ -41,19 +41,19 @@ def render(lake: LakePlace, principal: Principal | None) -> Document:
         },
         "role": {
             "name": READER_ROLE,
-            "trust": trust_in(principal) or documents.trust_in_nobody(),
+            "trust": trust_in(principal) or documents.trust_no_principal(),
             "policies": [READER_POLICY],
         },
     }
 
 
 class AwsSetup:
-    """The AWS half, over one session's credentials."""
+    """The set-up of AWS with the credentials of one session."""
 
     def __init__(
         self, session: "boto3.session.Session", lake: LakePlace, endpoint_url: str | None = None
     ) -> None:
-        """Work with a session; an endpoint that is not AWS's takes all services, as an emulator."""
+        """Use a session; an `endpoint_url`, such as an emulator's, serves S3, IAM and STS."""
         s3, iam, sts = (
             session.client(service, region_name=lake.region, endpoint_url=endpoint_url)
             for service in ("s3", "iam", "sts")
@@ -62,20 +62,20 @@ class AwsSetup:
         self._access = AccessSetup(iam, sts, lake)
 
     def steps(self, principal: Principal | None = None) -> list[Step]:
-        """Return the steps that make everything. Without `principal`, a trust stays as it is."""
+        """Return all set-up steps. Without `principal`, an existing trust policy is kept."""
         return [*self._bucket.steps(), *self._access.steps(principal)]
 
     def trust_steps(self, principal: Principal) -> list[Step]:
-        """Return the step that completes the handshake."""
+        """Return the step that lets `principal` assume the role."""
         return self._access.trust_steps(principal)
 
     def removal_steps(self, *, delete_data: bool) -> list[Step]:
-        """Return the steps that take everything away; the bucket only with `delete_data`."""
+        """Return the steps that delete everything; the bucket only with `delete_data`."""
         return [
             *self._access.removal_steps(),
             *(self._bucket.removal_steps() if delete_data else []),
         ]
 
     def role_arn(self) -> str:
-        """Return the ARN of the role that Snowflake takes on. Raises SetupError without it."""
+        """Return the ARN of the role that Snowflake assumes. Raises SetupError if it is missing."""
         return self._access.role_arn()

@@ -1,40 +1,40 @@
-"""Who may use the lake, set up on IAM: two policies, and the role that Snowflake takes on."""
+"""Set up access to the lake in IAM: two policies, and the role that Snowflake assumes."""
 
 import json
 from dataclasses import dataclass
 from typing import Any
 
 from amplitude_assets.bootstrap import aws_documents as documents
-from amplitude_assets.bootstrap.aws_answers import found, refusals
 from amplitude_assets.bootstrap.aws_documents import Document, LakePlace
+from amplitude_assets.bootstrap.aws_errors import read_if_exists, setup_errors
 from amplitude_assets.bootstrap.steps import Outcome, SetupError, Step
 
 WRITER_POLICY = "amplitude-assets-writer"
 READER_POLICY = "amplitude-assets-snowflake-reader"
 READER_ROLE = "amplitude-assets-snowflake"
 
-_OLD_POLICY_VERSIONS = 4  # AWS keeps five, so the oldest goes before a sixth comes
+_OLD_POLICY_VERSIONS = 4  # AWS allows five, so the oldest is deleted before adding a sixth
 
 
 @dataclass(frozen=True)
 class Principal:
-    """Snowflake's side of the handshake, as DESC INTEGRATION tells it."""
+    """Snowflake's user that assumes the role, from DESC INTEGRATION."""
 
     user_arn: str
     external_id: str
 
 
 class AccessSetup:
-    """The steps that make the policies and the role, and those that remove them."""
+    """The steps that create and delete the policies and the role."""
 
     def __init__(self, iam: Any, sts: Any, lake: LakePlace) -> None:
-        """Work with clients of IAM and of STS, which knows the account."""
+        """Use clients of IAM, and of STS to get the account id."""
         self._iam = iam
         self._sts = sts
         self._lake = lake
 
     def steps(self, principal: Principal | None) -> list[Step]:
-        """Return the steps that make everything. Without `principal`, a trust stays as it is."""
+        """Return all set-up steps. Without `principal`, an existing trust policy is kept."""
         lake = self._lake
         return [
             Step(
@@ -50,11 +50,11 @@ class AccessSetup:
         ]
 
     def trust_steps(self, principal: Principal) -> list[Step]:
-        """Return the step that completes the handshake."""
+        """Return the step that lets `principal` assume the role."""
         return [Step(f"role {READER_ROLE}: trust", lambda: self._make_role(principal))]
 
     def removal_steps(self) -> list[Step]:
-        """Return the steps that take everything away."""
+        """Return the steps that delete everything."""
         return [
             Step(f"role {READER_ROLE}", self._remove_role),
             Step(f"policy {READER_POLICY}", lambda: self._remove_policy(READER_POLICY)),
@@ -62,22 +62,22 @@ class AccessSetup:
         ]
 
     def role_arn(self) -> str:
-        """Return the ARN of the role that Snowflake takes on. Raises SetupError without it."""
-        role = found(lambda: self._iam.get_role(RoleName=READER_ROLE))
+        """Return the ARN of the role that Snowflake assumes. Raises SetupError if it is missing."""
+        role = read_if_exists(lambda: self._iam.get_role(RoleName=READER_ROLE))
         if role is None:
             raise SetupError(
-                f"the role {READER_ROLE} is not there; run bootstrap aws --apply first"
+                f"the role {READER_ROLE} does not exist; run bootstrap aws --apply first"
             )
         return str(role["Role"]["Arn"])
 
     def _make_policy(self, name: str, wanted: Document) -> Outcome:
         arn = self._policy_arn(name)
-        there = found(lambda: self._iam.get_policy(PolicyArn=arn))
-        with refusals(f"cannot make the policy {name}"):
-            if there is None:
+        current = read_if_exists(lambda: self._iam.get_policy(PolicyArn=arn))
+        with setup_errors(f"cannot create the policy {name}"):
+            if current is None:
                 self._iam.create_policy(PolicyName=name, PolicyDocument=json.dumps(wanted))
-                return "made"
-            version = there["Policy"]["DefaultVersionId"]
+                return "created"
+            version = current["Policy"]["DefaultVersionId"]
             held = self._iam.get_policy_version(PolicyArn=arn, VersionId=version)
             if held["PolicyVersion"]["Document"] == wanted:
                 return "unchanged"
@@ -89,17 +89,17 @@ class AccessSetup:
 
     def _make_role(self, principal: Principal | None) -> Outcome:
         wanted = trust_in(principal)
-        there = found(lambda: self._iam.get_role(RoleName=READER_ROLE))
-        with refusals(f"cannot make the role {READER_ROLE}"):
-            if there is None:
-                trust = json.dumps(wanted or documents.trust_in_nobody())
+        current = read_if_exists(lambda: self._iam.get_role(RoleName=READER_ROLE))
+        with setup_errors(f"cannot create the role {READER_ROLE}"):
+            if current is None:
+                trust = json.dumps(wanted or documents.trust_no_principal())
                 self._iam.create_role(
                     RoleName=READER_ROLE,
                     AssumeRolePolicyDocument=trust,
                     Description="Snowflake reads the Amplitude lake with it",
                 )
-                return "made"
-            if wanted is None or there["Role"]["AssumeRolePolicyDocument"] == wanted:
+                return "created"
+            if wanted is None or current["Role"]["AssumeRolePolicyDocument"] == wanted:
                 return "unchanged"
             self._iam.update_assume_role_policy(
                 RoleName=READER_ROLE, PolicyDocument=json.dumps(wanted)
@@ -108,16 +108,16 @@ class AccessSetup:
 
     def _attach_reader_policy(self) -> Outcome:
         arn = self._policy_arn(READER_POLICY)
-        with refusals(f"cannot attach {READER_POLICY} to {READER_ROLE}"):
+        with setup_errors(f"cannot attach {READER_POLICY} to {READER_ROLE}"):
             if arn in self._attached_policies():
                 return "unchanged"
             self._iam.attach_role_policy(RoleName=READER_ROLE, PolicyArn=arn)
-        return "made"
+        return "created"
 
     def _remove_role(self) -> Outcome:
-        if found(lambda: self._iam.get_role(RoleName=READER_ROLE)) is None:
+        if read_if_exists(lambda: self._iam.get_role(RoleName=READER_ROLE)) is None:
             return "absent"
-        with refusals(f"cannot remove the role {READER_ROLE}"):
+        with setup_errors(f"cannot delete the role {READER_ROLE}"):
             for arn in self._attached_policies():
                 self._iam.detach_role_policy(RoleName=READER_ROLE, PolicyArn=arn)
             self._iam.delete_role(RoleName=READER_ROLE)
@@ -125,9 +125,9 @@ class AccessSetup:
 
     def _remove_policy(self, name: str) -> Outcome:
         arn = self._policy_arn(name)
-        if found(lambda: self._iam.get_policy(PolicyArn=arn)) is None:
+        if read_if_exists(lambda: self._iam.get_policy(PolicyArn=arn)) is None:
             return "absent"
-        with refusals(f"cannot remove the policy {name}; detach it from what still uses it"):
+        with setup_errors(f"cannot delete the policy {name}; detach it from all users and roles"):
             self._drop_old_versions(arn, keep=1)
             self._iam.delete_policy(PolicyArn=arn)
         return "removed"
@@ -150,13 +150,13 @@ class AccessSetup:
             self._iam.delete_policy_version(PolicyArn=arn, VersionId=version["VersionId"])
 
     def _policy_arn(self, name: str) -> str:
-        with refusals("cannot sign in to AWS"):
+        with setup_errors("cannot sign in to AWS"):
             account = self._sts.get_caller_identity()["Account"]
         return f"arn:{self._lake.partition}:iam::{account}:policy/{name}"
 
 
 def trust_in(principal: Principal | None) -> Document | None:
-    """Return the document by which the role trusts Snowflake, or None before it is known."""
+    """Return the trust policy for Snowflake's user, or None before it is known."""
     if principal is None:
         return None
     return documents.trust_policy(principal.user_arn, principal.external_id)

@@ -1,24 +1,24 @@
-"""The bucket of the lake, set up on S3: encrypted, versioned, nothing public, TLS only."""
+"""Set up the lake's bucket in S3: encrypted, versioned, private, TLS only."""
 
 import json
 from typing import Any
 
 from amplitude_assets.bootstrap import aws_documents as documents
-from amplitude_assets.bootstrap.aws_answers import found, refusals
 from amplitude_assets.bootstrap.aws_documents import LakePlace
+from amplitude_assets.bootstrap.aws_errors import read_if_exists, setup_errors
 from amplitude_assets.bootstrap.steps import Outcome, SetupError, Step
 
 
 class BucketSetup:
-    """The steps that make the bucket, and the one that removes it."""
+    """The steps that create and configure the bucket, and the step that deletes it."""
 
     def __init__(self, s3: Any, lake: LakePlace) -> None:
-        """Work with a client of S3, in the bucket's region."""
+        """Use a client of S3 in the bucket's region."""
         self._s3 = s3
         self._lake = lake
 
     def steps(self) -> list[Step]:
-        """Return the steps that make it."""
+        """Return the steps that create and configure the bucket."""
         return [
             Step(f"bucket {self._lake.bucket}", self._make_bucket),
             Step("bucket: encryption", self._make_encrypted),
@@ -29,86 +29,86 @@ class BucketSetup:
         ]
 
     def removal_steps(self) -> list[Step]:
-        """Return the step that takes it away with all that is in it."""
+        """Return the step that deletes the bucket with all its objects."""
         return [Step(f"bucket {self._lake.bucket} and every object in it", self._remove_bucket)]
 
     def _make_bucket(self) -> Outcome:
         bucket, region = self._lake.bucket, self._lake.region
-        # S3 answers 403 for a bucket of somebody else's: names are one for all accounts.
+        # Bucket names are global: S3 responds 403 for a bucket of another account.
         taken = f"cannot use the bucket {bucket}; if it is not yours, choose another name"
-        if found(lambda: self._s3.head_bucket(Bucket=bucket), taken) is not None:
+        if read_if_exists(lambda: self._s3.head_bucket(Bucket=bucket), taken) is not None:
             return "unchanged"
         arguments: dict[str, Any] = {"Bucket": bucket, "ObjectOwnership": "BucketOwnerEnforced"}
-        if region != "us-east-1":  # which AWS refuses to be told
+        if region != "us-east-1":  # S3 rejects it as a LocationConstraint
             arguments["CreateBucketConfiguration"] = {"LocationConstraint": region}
-        with refusals(f"cannot make the bucket {bucket}"):
+        with setup_errors(f"cannot create the bucket {bucket}"):
             self._s3.create_bucket(**arguments)
-        return "made"
+        return "created"
 
     def _make_encrypted(self) -> Outcome:
         bucket, wanted = self._lake.bucket, documents.encryption(self._lake)
-        there = found(lambda: self._s3.get_bucket_encryption(Bucket=bucket))
-        held = there and there["ServerSideEncryptionConfiguration"]
-        # Without a key of one's own, whatever the bucket encrypts with is as good.
+        current = read_if_exists(lambda: self._s3.get_bucket_encryption(Bucket=bucket))
+        held = current and current["ServerSideEncryptionConfiguration"]
+        # Without LAKE_KMS_KEY_ID, any encryption that the bucket has is accepted.
         if held and (self._lake.kms_key_id is None or _includes(held, wanted)):
             return "unchanged"
-        with refusals(f"cannot set the encryption of {bucket}"):
+        with setup_errors(f"cannot set the encryption of {bucket}"):
             self._s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration=wanted)
-        return "changed" if held else "made"
+        return "changed" if held else "created"
 
     def _make_private(self) -> Outcome:
         bucket, wanted = self._lake.bucket, documents.public_access_block()
-        there = found(lambda: self._s3.get_public_access_block(Bucket=bucket))
-        held = there and there["PublicAccessBlockConfiguration"]
+        current = read_if_exists(lambda: self._s3.get_public_access_block(Bucket=bucket))
+        held = current and current["PublicAccessBlockConfiguration"]
         if _includes(held, wanted):
             return "unchanged"
-        with refusals(f"cannot block public access to {bucket}"):
+        with setup_errors(f"cannot block public access to {bucket}"):
             self._s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=wanted)
-        return "changed" if held else "made"
+        return "changed" if held else "created"
 
     def _make_lifecycle(self) -> Outcome:
-        """Set our rules beside the bucket's others: S3 takes them only all at once."""
+        """Merge our rules with the bucket's others: S3 replaces all rules at once."""
         bucket, wanted = self._lake.bucket, documents.lifecycle()["Rules"]
-        there = found(lambda: self._s3.get_bucket_lifecycle_configuration(Bucket=bucket))
-        held = {rule["ID"]: rule for rule in (there or {}).get("Rules", [])}
+        current = read_if_exists(lambda: self._s3.get_bucket_lifecycle_configuration(Bucket=bucket))
+        held = {rule["ID"]: rule for rule in (current or {}).get("Rules", [])}
         if all(_includes(held.get(rule["ID"]), rule) for rule in wanted):
             return "unchanged"
         rules = {**held, **{rule["ID"]: rule for rule in wanted}}
-        with refusals(f"cannot set the lifecycle of {bucket}"):
+        with setup_errors(f"cannot set the lifecycle of {bucket}"):
             self._s3.put_bucket_lifecycle_configuration(
                 Bucket=bucket, LifecycleConfiguration={"Rules": list(rules.values())}
             )
-        return "changed" if held else "made"
+        return "changed" if held else "created"
 
     def _make_versioned(self) -> Outcome:
         bucket = self._lake.bucket
-        with refusals(f"cannot set the versioning of {bucket}"):
+        with setup_errors(f"cannot set the versioning of {bucket}"):
             if self._s3.get_bucket_versioning(Bucket=bucket).get("Status") == "Enabled":
                 return "unchanged"
             self._s3.put_bucket_versioning(
                 Bucket=bucket, VersioningConfiguration={"Status": "Enabled"}
             )
-        return "made"
+        return "created"
 
     def _make_bucket_policy(self) -> Outcome:
         bucket, wanted = self._lake.bucket, documents.bucket_policy(self._lake)
-        there = found(lambda: self._s3.get_bucket_policy(Bucket=bucket))
-        if there is not None and json.loads(there["Policy"]) == wanted:
+        current = read_if_exists(lambda: self._s3.get_bucket_policy(Bucket=bucket))
+        if current is not None and json.loads(current["Policy"]) == wanted:
             return "unchanged"
-        if there is not None:
+        if current is not None:
             raise SetupError(
-                f"the bucket {bucket} has a policy of its own; add the statement OnlyOverTls that "
-                "bootstrap aws shows to it by hand, and keep the rest"
+                f"the bucket {bucket} already has a policy; add the statement OnlyOverTls, which "
+                "bootstrap aws shows, to it by hand"
             )
-        with refusals(f"cannot set the policy of {bucket}"):
+        with setup_errors(f"cannot set the policy of {bucket}"):
             self._s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(wanted))
-        return "made"
+        return "created"
 
     def _remove_bucket(self) -> Outcome:
         bucket = self._lake.bucket
-        if found(lambda: self._s3.head_bucket(Bucket=bucket)) is None:
+        if read_if_exists(lambda: self._s3.head_bucket(Bucket=bucket)) is None:
             return "absent"
-        with refusals(f"cannot remove the bucket {bucket}"):
+        with setup_errors(f"cannot delete the bucket {bucket}"):
             pages = self._s3.get_paginator("list_object_versions").paginate(Bucket=bucket)
             for page in pages:
                 every = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
@@ -120,7 +120,7 @@ class BucketSetup:
 
 
 def _includes(held: Any, wanted: Any) -> bool:
-    """Say whether AWS holds what is wanted; it may add fields that nobody set."""
+    """Return whether `held` contains all of `wanted`; AWS adds fields with defaults."""
     if isinstance(wanted, dict):
         return isinstance(held, dict) and all(
             _includes(held.get(name), value) for name, value in wanted.items()

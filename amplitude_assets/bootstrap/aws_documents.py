@@ -1,4 +1,4 @@
-"""The documents that AWS takes: policies, trust, the bucket's rules. Pure functions of names."""
+"""Build the AWS documents: policies, trust policies and bucket settings, as pure functions."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -7,14 +7,14 @@ Document = dict[str, Any]
 Partition = Literal["aws", "aws-cn", "aws-us-gov"]
 
 _VERSION = "2012-10-17"
-# Long enough for someone to notice a mistake, short enough not to be paid for for ever.
+# Long enough to notice a mistake, short enough to limit the cost.
 _KEEP_OLD_VERSIONS_DAYS = 30
 _KEEP_UNFINISHED_UPLOADS_DAYS = 7
 
 
 @dataclass(frozen=True)
 class LakePlace:
-    """Where the lake is: a bucket, and a prefix in it without slashes at its ends, or none."""
+    """The location of the lake: a bucket, and a prefix without outer slashes, possibly empty."""
 
     bucket: str
     prefix: str = ""
@@ -24,17 +24,17 @@ class LakePlace:
 
     @property
     def bucket_arn(self) -> str:
-        """Return the bucket's ARN."""
+        """The bucket's ARN."""
         return f"arn:{self.partition}:s3:::{self.bucket}"
 
     @property
     def objects_arn(self) -> str:
-        """Return the ARN of everything under the prefix."""
+        """The ARN of all objects under the prefix."""
         return f"{self.bucket_arn}/{self.prefix}/*" if self.prefix else f"{self.bucket_arn}/*"
 
 
 def writer_policy(lake: LakePlace) -> Document:
-    """Return what the pipeline may do: read, write and delete under the prefix, and list it."""
+    """Return the pipeline's policy: read, write, delete and list objects under the prefix."""
     actions = [
         "s3:GetObject",
         "s3:PutObject",
@@ -50,9 +50,9 @@ def writer_policy(lake: LakePlace) -> Document:
 
 
 def reader_policy(lake: LakePlace) -> Document:
-    """Return what Snowflake may do: read under the prefix, and list it. Nothing else.
+    """Return Snowflake's policy: read and list objects under the prefix.
 
-    These are the rights that Snowflake asks for when it only loads
+    These are the permissions that Snowflake documents for loading
     (https://docs.snowflake.com/en/user-guide/data-load-s3-config-storage-integration).
     """
     return _policy(
@@ -63,7 +63,10 @@ def reader_policy(lake: LakePlace) -> Document:
 
 
 def trust_policy(principal_arn: str, external_id: str | None) -> Document:
-    """Return who may take on the reader's role: one principal, if it names the external id."""
+    """Return the reader role's trust policy: one principal, which must send the external id.
+
+    With `external_id` None, no external id is required.
+    """
     statement: Document = {
         "Sid": "Snowflake",
         "Effect": "Allow",
@@ -75,15 +78,15 @@ def trust_policy(principal_arn: str, external_id: str | None) -> Document:
     return _policy(statement)
 
 
-def trust_in_nobody() -> Document:
-    """Return the trust of a role that waits for Snowflake's side: nobody may take it on."""
+def trust_no_principal() -> Document:
+    """Return the trust policy before Snowflake's user is known: nobody may assume the role."""
     return _policy(
         {"Sid": "Nobody", "Effect": "Deny", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
     )
 
 
 def bucket_policy(lake: LakePlace) -> Document:
-    """Return the bucket's own policy: nobody reads or writes it without TLS."""
+    """Return the bucket policy: deny all requests without TLS."""
     return _policy(
         {
             "Sid": "OnlyOverTls",
@@ -97,7 +100,7 @@ def bucket_policy(lake: LakePlace) -> Document:
 
 
 def encryption(lake: LakePlace) -> Document:
-    """Return the bucket's default encryption: its KMS key if there is one, else S3's own keys."""
+    """Return the bucket's default encryption: the lake's KMS key if set, else S3's own keys."""
     default: Document = {"SSEAlgorithm": "AES256"}
     if lake.kms_key_id:
         default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": lake.kms_key_id}
@@ -112,7 +115,7 @@ def encryption(lake: LakePlace) -> Document:
 
 
 def lifecycle() -> Document:
-    """Return the bucket's lifecycle: old versions and unfinished uploads go, objects stay."""
+    """Return the bucket's lifecycle: expire old versions and unfinished uploads, keep objects."""
     return {
         "Rules": [
             {
@@ -134,7 +137,7 @@ def lifecycle() -> Document:
 
 
 def public_access_block() -> Document:
-    """Return the bucket's block of everything public."""
+    """Return the bucket's public access block, with everything blocked."""
     return {
         "BlockPublicAcls": True,
         "IgnorePublicAcls": True,
@@ -152,7 +155,7 @@ def _allow(sid: str, actions: list[str], resource: str) -> Document:
 
 
 def _list_statements(lake: LakePlace) -> list[Document]:
-    """Return the rights on the bucket itself. The region is asked for without a prefix."""
+    """Return the permissions on the bucket itself. GetBucketLocation has no prefix condition."""
     listing = _allow("List", ["s3:ListBucket"], lake.bucket_arn)
     if lake.prefix:
         prefixes = [lake.prefix, f"{lake.prefix}/*"]

@@ -1,4 +1,4 @@
-"""Key pairs: the private half in a file of the pipeline, the public half for Snowflake."""
+"""Create and read key pairs: the private key in a PEM file, the public key for Snowflake."""
 
 import base64
 import hashlib
@@ -9,22 +9,26 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-_BITS = 2048  # what Snowflake asks for
+_BITS = 2048  # Snowflake's minimum
 
 
 def read_private_key(path: Path, passphrase: str | None) -> RSAPrivateKey:
-    """Read a private key in PEM. Raises OSError, ValueError or TypeError."""
+    """Read an RSA private key from a PEM file.
+
+    Raises OSError when the file cannot be read, ValueError for an invalid file or a wrong
+    passphrase, and TypeError for a missing or needless passphrase or another type of key.
+    """
     secret = passphrase.encode() if passphrase else None
     key = serialization.load_pem_private_key(path.read_bytes(), secret)
     if not isinstance(key, RSAPrivateKey):
-        raise TypeError(f"{path} is no RSA key")
+        raise TypeError(f"{path} is not an RSA key")
     return key
 
 
 def write_private_key(path: Path, passphrase: str | None) -> None:
-    """Make a key and write it in PEM, for its owner alone; a file that is there stays.
+    """Generate a private key, and write it to a PEM file that only its owner can read.
 
-    Raises FileExistsError then.
+    Raises FileExistsError instead of replacing a file.
     """
     encryption: serialization.KeySerializationEncryption = serialization.NoEncryption()
     if passphrase:
@@ -38,7 +42,7 @@ def write_private_key(path: Path, passphrase: str | None) -> None:
 
 
 def public_key_of(key: RSAPrivateKey) -> str:
-    """Return the public half as Snowflake's RSA_PUBLIC_KEY takes it: base64 on one line."""
+    """Return the public key in the format of Snowflake's RSA_PUBLIC_KEY: base64 on one line."""
     pem = key.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
@@ -46,6 +50,6 @@ def public_key_of(key: RSAPrivateKey) -> str:
 
 
 def fingerprint_of(public_key: str) -> str:
-    """Return a public half as Snowflake's RSA_PUBLIC_KEY_FP tells it."""
+    """Return a public key's fingerprint in the format of Snowflake's RSA_PUBLIC_KEY_FP."""
     digest = hashlib.sha256(base64.b64decode(public_key)).digest()
     return f"SHA256:{base64.b64encode(digest).decode()}"

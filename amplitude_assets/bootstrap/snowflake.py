@@ -1,22 +1,25 @@
-"""The Snowflake half of the set-up: warehouses, database, roles, user, integration and stage.
+"""Set up Snowflake: warehouses, database, roles, users, storage integration and stage.
 
-Every statement can be run again and changes nothing then. The integration is made once and altered
-where need be, never replaced. Once there, DESC INTEGRATION tells whom the AWS role has to trust.
+Every statement is idempotent. The integration is created once and altered if needed, but never
+replaced. DESC INTEGRATION then names the user that the AWS role has to trust.
 """
 
-from collections.abc import Iterator, Sequence
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from importlib import resources
 from io import StringIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from amplitude_assets.bootstrap.aws_access import Principal
 from amplitude_assets.bootstrap.keys import fingerprint_of
 from amplitude_assets.bootstrap.steps import Outcome, SetupError, Step
 from amplitude_assets.warehouse.identifiers import identifier
-from amplitude_assets.warehouse.snowflake_errors import explain
-from amplitude_assets.warehouse.snowflake_probe import properties_of
+from amplitude_assets.warehouse.snowflake.errors import explain
+from amplitude_assets.warehouse.snowflake.probe import properties_of
+from amplitude_assets.warehouse.snowflake.warehouse import READER_WAREHOUSE
 
 if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection
@@ -26,7 +29,10 @@ _USER_ARN = "STORAGE_AWS_IAM_USER_ARN"
 _EXTERNAL_ID = "STORAGE_AWS_EXTERNAL_ID"
 _ROLE_ARN = "STORAGE_AWS_ROLE_ARN"
 _LOCATIONS = "STORAGE_ALLOWED_LOCATIONS"
+_ROLE_ARN_PARTS = re.compile(r"arn:([\w-]+):iam::(\d+):role/(?:.*/)?([^/]+)")
+# docs/snowflake.md justifies both with its sizing table.
 _CREDIT_QUOTA = 100
+_READER_CREDIT_QUOTA = 30
 _SYSTEM_ROLES = {
     "ACCOUNTADMIN", "GLOBALORGADMIN", "ORGADMIN", "PUBLIC", "SECURITYADMIN", "SYSADMIN", "USERADMIN"
 }  # fmt: skip
@@ -34,11 +40,13 @@ _SYSTEM_ROLES = {
 
 @dataclass(frozen=True)
 class SnowflakeNames:
-    """What everything is called. Names are checked; the rest becomes text in SQL.
+    """The names and values of all objects. Names are validated; other values are quoted in SQL.
 
-    `location` is the lake's URL with a slash at its end. The user has a `public_key` (the base64
-    between a PEM file's first and last line) or an `identity_arn`, an AWS role. With a
-    `reader_key` there is a user for dashboards too. `credit_quota` None leaves the monitor's own.
+    `location` is the lake's URL with a trailing slash. The user signs in with a `public_key` (the
+    base64 between a PEM file's first and last line) or as an AWS role, `identity_arn`. A
+    `reader_key` adds a user for dashboards, and `rebuild_warehouse` a larger warehouse for full
+    rebuilds. A quota of None keeps an existing monitor's quota. `usage_access` lets the role read
+    the usage of the whole account.
     """
 
     database: str
@@ -52,117 +60,174 @@ class SnowflakeNames:
     identity_arn: str | None = None
     reader_key: str | None = None
     credit_quota: int | None = None
+    reader_credit_quota: int | None = None
+    usage_access: bool = False
+    rebuild_warehouse: str | None = None
     loader: str = "AMPLITUDE_LOADER"
     transformer: str = "AMPLITUDE_TRANSFORMER"
     reader: str = "AMPLITUDE_READER"
-    reader_warehouse: str = "AMPLITUDE_READER_WH"
+    reader_warehouse: str = READER_WAREHOUSE
     monitor: str = "AMPLITUDE_MONTHLY"
+    reader_monitor: str = "AMPLITUDE_READER_MONTHLY"
     integration: str = "AMPLITUDE_LAKE"
 
     def __post_init__(self) -> None:
-        """Refuse with ValueError what is not a name, or a name that is used twice."""
+        """Raise ValueError for an invalid name or ARN, a duplicate role, or a system role."""
         for name in (self.database, self.user, self.warehouse, self.monitor, self.integration):
             identifier(name)
-        identifier(self.reader_warehouse)
+        for name in (self.reader_warehouse, self.reader_monitor):
+            identifier(name)
+        if self.rebuild_warehouse is not None:
+            identifier(self.rebuild_warehouse)
+        if self.identity_arn is not None and not _ROLE_ARN_PARTS.fullmatch(self.identity_arn):
+            raise ValueError(f"{self.identity_arn} is not the ARN of an AWS role")
         roles = [self.role, self.loader, self.transformer, self.reader]
         if len({identifier(role).upper() for role in roles}) < len(roles):
-            raise ValueError(f"{self.role} is one of the roles that it is to be made of")
+            raise ValueError(
+                f"SNOWFLAKE_ROLE {self.role} is the name of one of the roles granted to it; "
+                "choose another name"
+            )
         if taken := {role.upper() for role in roles} & _SYSTEM_ROLES:
-            raise ValueError(f"{taken.pop()} is a role of Snowflake's own; give it another name")
+            raise ValueError(f"{taken.pop()} is a system role of Snowflake; choose another name")
         identifier(self.stage, parts=3)
 
     @property
     def parts(self) -> dict[str, str]:
-        """Return what stands in for the braces of the SQL files."""
+        """The values of the placeholders in the SQL files."""
         texts = {"location", "role_arn", "public_key", "identity_arn", "reader_key"}
         values = {name: value for name, value in asdict(self).items() if value is not None}
         quoted = {name: quote(str(values[name])) for name in texts & set(values)}
         stage = self.stage if self.stage.count(".") == 2 else f"{self.database}.{self.stage}"
-        plain = {"credit_quota": str(_CREDIT_QUOTA)} | {k: str(v) for k, v in values.items()}
+        quotas = {"credit_quota": _CREDIT_QUOTA, "reader_credit_quota": _READER_CREDIT_QUOTA}
+        plain = {name: str(value) for name, value in (quotas | values).items()}
         return {**plain, **quoted, "stage": stage}
 
 
 def quote(text: str) -> str:
-    """Return text as SQL writes it, between quotes."""
+    """Return text as a SQL string literal."""
     escaped = text.replace("\\", "\\\\").replace("'", "''")
     return f"'{escaped}'"
 
 
 def scripts(names: SnowflakeNames) -> list[str]:
-    """Return the names of the scripts that make everything, in their order."""
+    """Return the names of the set-up scripts, in order."""
     user = "user_with_identity" if names.identity_arn else "user_with_key"
     reader = ["reader_user"] if names.reader_key else []
-    return ["warehouses", "database", "roles", user, *reader, "integration", "stage"]
+    usage = ["usage_access"] if names.usage_access else []
+    rebuild = ["rebuild_warehouse"] if names.rebuild_warehouse else []
+    users = [*usage, user, *reader]
+    return ["warehouses", "database", "roles", *rebuild, *users, "integration", "stage"]
+
+
+def removal_scripts(names: SnowflakeNames, *, delete_data: bool) -> list[str]:
+    """Return the names of the scripts that drop everything; the data only with `delete_data`."""
+    rebuild = ["rebuild_warehouse_removal"] if names.rebuild_warehouse else []
+    return [*rebuild, "removal", *(["data_removal"] if delete_data else [])]
 
 
 def render(names: SnowflakeNames, chosen: Sequence[str]) -> str:
-    """Return scripts as one text that can be pasted into a worksheet."""
+    """Return the SQL of these scripts, to paste into a worksheet."""
     folder = resources.files(__package__) / "sql"
     filled = [(folder / f"{name}.sql").read_text().format_map(names.parts) for name in chosen]
     return "\n".join(["use role accountadmin;\n", *filled])
 
 
 class SnowflakeSetup:
-    """The Snowflake half, over one connection of an administrator."""
+    """The set-up of Snowflake over one connection of an administrator."""
 
     def __init__(self, connection: "SnowflakeConnection", names: SnowflakeNames) -> None:
-        """Work on a connection whose role may make everything, such as ACCOUNTADMIN."""
+        """Use a connection whose role may create everything, such as ACCOUNTADMIN."""
         self._connection = connection
         self._names = names
 
     def steps(self) -> Iterator[Step]:
-        """Yield the steps that make everything."""
+        """Yield all set-up steps."""
         names = self._names
         keys = {"user_with_key": (names.user, names.public_key or "")}
         keys["reader_user"] = (names.reader, names.reader_key or "")
         after = {
-            "integration": Step("integration: role and location", self._change_integration),
-            "stage": Step("stage: location", self._change_stage),
+            "integration": [Step("integration: role and location", self._change_integration)],
+            "stage": [Step("stage: location", self._change_stage)],
+            "warehouses": [
+                Step(
+                    f"resource monitor: {who} credits", partial(self._change_quota, monitor, quota)
+                )
+                for who, monitor, quota in (
+                    ("pipeline's", names.monitor, names.credit_quota),
+                    ("readers'", names.reader_monitor, names.reader_credit_quota),
+                )
+                if quota is not None
+            ],
         }
-        if names.credit_quota is not None:
-            after["warehouses"] = Step("resource monitor: credits", self._change_quota)
         for script in scripts(names):
-            apply = partial(self._run, script)
+            apply: Callable[[], Outcome] = partial(self._run, script)
             if script in keys:
                 apply = partial(self._make_user, script, *keys[script])
-            yield Step(_TOLD[script], apply)
-            if script in after:
-                yield after[script]
+            elif script == "user_with_identity":
+                apply = self._make_user_with_identity
+            yield Step(_STEP_NAMES[script], apply)
+            yield from after.get(script, [])
 
     def removal_steps(self, *, delete_data: bool) -> list[Step]:
-        """Return the steps that take everything away; the database only with `delete_data`."""
-        steps = [Step("users, roles, warehouses, integration", lambda: self._run("removal"))]
-        if delete_data:
-            name = f"database {self._names.database} and every table in it"
-            steps.append(Step(name, lambda: self._run("data_removal")))
-        return steps
+        """Return the steps that drop everything; the database only with `delete_data`."""
+        names = {
+            "removal": "users, roles, warehouses, integration",
+            "rebuild_warehouse_removal": "warehouse of full rebuilds",
+            "data_removal": f"database {self._names.database} and every table in it",
+        }
+        return [
+            Step(names[script], partial(self._run, script))
+            for script in removal_scripts(self._names, delete_data=delete_data)
+        ]
 
     def principal(self) -> Principal:
-        """Return whom the AWS role has to trust: Snowflake's user, and the external id it names."""
+        """Return Snowflake's user and external id, which the AWS role has to trust.
+
+        Raises SetupError when DESC INTEGRATION does not list them.
+        """
         described = self._describe("integration", self._names.integration)
         if not described.get(_USER_ARN) or not described.get(_EXTERNAL_ID):
             raise SetupError(
-                f"DESC INTEGRATION {self._names.integration} tells neither {_USER_ARN} nor "
-                f"{_EXTERNAL_ID}; look at it in a worksheet"
+                f"DESC INTEGRATION {self._names.integration} does not list both {_USER_ARN} and "
+                f"{_EXTERNAL_ID}; run it in a worksheet to see why"
             )
         return Principal(described[_USER_ARN], described[_EXTERNAL_ID])
 
     def _make_user(self, script: str, user: str, key: str) -> Outcome:
-        """Make a user or set its key, and say when it had another one."""
+        """Create a user or set its key; return `changed` when it had another key."""
         try:
             held = self._describe("user", user).get("RSA_PUBLIC_KEY_FP")
-        except SetupError:  # there is no such user yet
+        except SetupError:  # the user does not exist yet
             held = None
         outcome = self._run(script)
         return "changed" if outcome == "unchanged" and held != fingerprint_of(key) else outcome
 
-    def _change_quota(self) -> Outcome:
-        cursor = self._execute(f"show resource monitors like '{self._names.monitor}'")
-        columns = [column.name.lower() for column in cursor.description]
-        rows = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
-        if [float(row["credit_quota"]) for row in rows] == [self._names.credit_quota]:
+    def _make_user_with_identity(self) -> Outcome:
+        """Create the user or set its AWS role; return `changed` when it had another role."""
+        held = self._held_identity()
+        outcome = self._run("user_with_identity")
+        is_changed = outcome == "unchanged" and held != _role_of(self._names.identity_arn or "")
+        return "changed" if is_changed else outcome
+
+    def _held_identity(self) -> tuple[str, ...] | None:
+        """Return partition, account and name of the AWS role that the user signs in as."""
+        methods = "show user workload identity authentication methods for user"
+        try:
+            rows = self._rows(f"{methods} {self._names.user}")
+        except SetupError:  # the user does not exist yet
+            return None
+        for row in rows:
+            if row["type"] == "AWS":
+                role = json.loads(row["additional_info"])
+                name = role["iamRole"].rpartition("/")[2]
+                return role["awsPartition"], role["awsAccount"], name
+        return None
+
+    def _change_quota(self, monitor: str, quota: int) -> Outcome:
+        rows = self._rows(f"show resource monitors like '{monitor}'")
+        if [float(row["credit_quota"]) for row in rows] == [quota]:
             return "unchanged"
-        self._run("change_quota")
+        self._execute(f"alter resource monitor {monitor} set credit_quota = {quota}")
         return "changed"
 
     def _change_integration(self) -> Outcome:
@@ -181,23 +246,29 @@ class SnowflakeSetup:
         return "changed"
 
     def _describe(self, kind: str, name: str) -> dict[str, str]:
-        """Return what DESC tells, by the name of the property."""
+        """Return the properties that DESC lists, by name."""
         return properties_of(self._execute(f"desc {kind} {name}"))
 
+    def _rows(self, statement: str) -> list[dict[str, Any]]:
+        """Return the rows of a statement, by lower-case name of the column."""
+        cursor = self._execute(statement)
+        columns = [column.name.lower() for column in cursor.description]
+        return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+
     def _run(self, script: str) -> Outcome:
-        """Run a script, and say from Snowflake's answers whether it had to make anything."""
+        """Run a script; the outcome is derived from Snowflake's status messages."""
         from snowflake.connector.util_text import split_statements
 
         text = render(self._names, [script])
-        made = False
+        changed = False
         for statement, _ in split_statements(StringIO(text), remove_comments=True):
             if statement:
-                answer = self._execute(statement).fetchone()
-                told = str(answer[0] if answer else "").lower()
-                made = made or "successfully created" in told or "successfully dropped" in told
-        if script in ("removal", "data_removal"):
-            return "removed" if made else "absent"
-        return "made" if made else "unchanged"
+                row = self._execute(statement).fetchone()
+                status = str(row[0] if row else "").lower()
+                changed |= "successfully created" in status or "successfully dropped" in status
+        if script.endswith("removal"):
+            return "removed" if changed else "absent"
+        return "created" if changed else "unchanged"
 
     def _execute(self, statement: str) -> "SnowflakeCursor":
         from snowflake.connector.errors import Error
@@ -211,10 +282,18 @@ class SnowflakeSetup:
         return cursor
 
 
-_TOLD = {
-    "warehouses": "warehouses and resource monitor",
+def _role_of(arn: str) -> tuple[str, ...]:
+    """Return partition, account and name of an AWS role's ARN."""
+    found = _ROLE_ARN_PARTS.fullmatch(arn)
+    return found.groups() if found else ()
+
+
+_STEP_NAMES = {
+    "warehouses": "warehouses and resource monitors",
     "database": "database and schemas",
     "roles": "roles and grants",
+    "usage_access": "access to the account's usage",
+    "rebuild_warehouse": "warehouse of full rebuilds",
     "user_with_key": "the pipeline's user, with its key",
     "user_with_identity": "the pipeline's user, with its AWS role",
     "reader_user": "the user for dashboards, with its key",

@@ -1,19 +1,19 @@
-"""A set-up as steps: each knows whether it is done already, and does nothing then."""
+"""Describe a set-up as idempotent steps, and apply them."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-Outcome = Literal["made", "changed", "unchanged", "removed", "absent"]
+Outcome = Literal["created", "changed", "unchanged", "removed", "absent"]
 
 
 class SetupError(Exception):
-    """The set-up could not go on. The message says what was refused, and what to do."""
+    """A step failed. The message says which, and what to do."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """One thing that is to be there. `apply` makes it so, and says what it had to do."""
+    """One resource to create, change or remove; `apply` does so if needed. Raises SetupError."""
 
     name: str
     apply: Callable[[], Outcome]
@@ -21,13 +21,13 @@ class Step:
 
 @dataclass(frozen=True)
 class Done:
-    """What came of a step."""
+    """The outcome of a step."""
 
     name: str
     outcome: Outcome
 
 
 def apply_all(steps: Iterable[Step]) -> Iterator[Done]:
-    """Apply steps in order, telling each as it is done. Raises SetupError where one is refused."""
+    """Apply steps in order, and yield each outcome. Raises SetupError when a step fails."""
     for step in steps:
         yield Done(step.name, step.apply())

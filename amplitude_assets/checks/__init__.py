@@ -1,5 +1,5 @@
-"""The asset checks: what must hold of an hour and of the whole history.
+"""The asset checks on single hours and on the whole history.
 
-A check is blocking only where going on would spread an error: the two of `reconciliation`. Of the
-others, ERROR means that a person has to act, WARN that one should know.
+Only the two checks of `reconciliation` are blocking, since continuing would spread the error. In
+the others, ERROR means that someone has to act, WARN that someone should know.
 """

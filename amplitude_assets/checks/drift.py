@@ -1,4 +1,4 @@
-"""Whether the properties that events carry have changed: new ones, gone ones, other types."""
+"""Check whether the properties of events have changed: new, missing, or of another type."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,22 +14,23 @@ from dagster import (
     asset_check,
 )
 
+from amplitude_assets.assets.markdown import code_span
 from amplitude_assets.checks.sql import script
 from amplitude_assets.config import Settings
-from amplitude_assets.instance import WAREHOUSE_POOL
+from amplitude_assets.instance.pools import WAREHOUSE_POOL
 from amplitude_assets.warehouse.base import Warehouse
 
-# What happened in the newest day is news; a property that was common is gone after a week.
+# A change is reported for a day; a common property counts as gone after a week.
 NEW_WITHIN = timedelta(hours=24)
 GONE_AFTER = timedelta(days=7)
-# A rare property may well be absent for a week.
+# A rarer property may be absent for a week by chance.
 COMMON_FROM = 0.05
 _SHOWN = 20
 
 
 @dataclass(frozen=True)
 class Property:
-    """One property of one event type with one JSON type, as `silver.property_catalog` has it."""
+    """A row of `silver.property_catalog`: a property of an event type with one JSON type."""
 
     scope: str
     event_type: str | None
@@ -41,9 +42,9 @@ class Property:
     has_type_conflict: bool
 
     def __str__(self) -> str:
-        """Write it as people know it."""
+        """Return the name in Markdown, such as `Buy.colour` (string)."""
         where = self.event_type if self.scope == "event" else self.scope
-        return f"{where}.{self.key} ({self.json_type})"
+        return f"{code_span(f'{where}.{self.key}')} ({self.json_type})"
 
 
 @dataclass(frozen=True)
@@ -56,9 +57,9 @@ class Drift:
 
 
 def find_drift(properties: Sequence[Property]) -> Drift:
-    """Compare properties with the newest hour that any was seen in.
+    """Return the changes up to the newest hour in which any property was seen.
 
-    In the first week of a project everything is new, and nothing is said.
+    In the first week of a project every property is new, so nothing is reported.
     """
     if not properties:
         return Drift([], [], [])
@@ -72,7 +73,7 @@ def find_drift(properties: Sequence[Property]) -> Drift:
         gone=[
             item
             for item in properties
-            # The day after it is gone, and then no more.
+            # Reported for one day only.
             if GONE_AFTER <= newest - item.last_hour < GONE_AFTER + NEW_WITHIN
             and item.fill_rate >= COMMON_FROM
         ],
@@ -88,9 +89,9 @@ def find_drift(properties: Sequence[Property]) -> Drift:
 def properties_are_as_before(
     settings: ResourceParam[Settings], warehouse: ResourceParam[Warehouse]
 ) -> AssetCheckResult:
-    """No property came, went or changed its type in the newest day.
+    """No property was added, disappeared or changed its type in the newest day.
 
-    Always a warning, for a day: no table breaks, but what was computed from the property may.
+    Always a warning, for one day: no table breaks, but figures computed from the property may.
     """
     properties = [
         Property(*row[1:])
@@ -104,25 +105,28 @@ def properties_are_as_before(
         "gone": len(drift.gone),
         "new_type_conflicts": len(drift.new_conflicts),
     }
-    said = [
+    changes = [
         f"{label}: {_listed(items)}"
         for label, items in (
-            ("of two types now", drift.new_conflicts),
+            ("now of two types", drift.new_conflicts),
             ("new", drift.new),
             ("gone for a week", drift.gone),
         )
         if items
     ]
-    if said:
+    if changes:
         return AssetCheckResult(
             passed=False,
             severity=AssetCheckSeverity.WARN,
-            description="Properties changed. " + "; ".join(said) + ".",
-            metadata={**metadata, "changes": MetadataValue.md("\n".join(f"- {s}" for s in said))},
+            description="Properties changed. " + "; ".join(changes) + ".",
+            metadata={
+                **metadata,
+                "changes": MetadataValue.md("\n".join(f"- {s}" for s in changes)),
+            },
         )
     return AssetCheckResult(
         passed=True,
-        description=f"{len(properties):,} properties are as before.",
+        description=f"{len(properties):,} properties are unchanged.",
         metadata=metadata,
     )
 

@@ -1,4 +1,4 @@
-"""Whether what Amplitude sends is in order: lines that are no events, and events that are late."""
+"""Check the quality of Amplitude's export: invalid lines, and late events."""
 
 from collections.abc import Sequence
 
@@ -12,21 +12,22 @@ from dagster import (
     asset_check,
 )
 
+from amplitude_assets.assets.keys import RAW_EVENTS
 from amplitude_assets.checks.ledger import ledger_ever, lookback
 from amplitude_assets.checks.sql import script
-from amplitude_assets.checks.words import counted, named
+from amplitude_assets.checks.wording import counted, named
 from amplitude_assets.config import Settings
 from amplitude_assets.hours import Clock
-from amplitude_assets.instance import WAREHOUSE_POOL
+from amplitude_assets.instance.pools import WAREHOUSE_POOL
 from amplitude_assets.warehouse.base import Warehouse
 
-# A line that is no event now and then is a client's bug; one in a hundred is a broken export.
+# Single invalid lines are a client's bug; one in a hundred is a broken export.
 REJECTED_SHARE_TO_FAIL = 0.01
-# Phones that were offline send late, usually a percent or two.
+# Phones that were offline upload late, usually one or two percent of the events.
 LATE_SHARE_TO_WARN = 0.10
 
 
-@asset_check(asset=AssetKey(["bronze", "raw_events"]), name="lines_are_events", pool=WAREHOUSE_POOL)
+@asset_check(asset=RAW_EVENTS, name="lines_are_events", pool=WAREHOUSE_POOL)
 def lines_are_events(
     settings: ResourceParam[Settings],
     warehouse: ResourceParam[Warehouse],
@@ -34,8 +35,8 @@ def lines_are_events(
 ) -> AssetCheckResult:
     """In the look-back, no line was rejected because it is not a JSON object.
 
-    Rejected lines are kept in `bronze.rejected_lines`, so a few are a warning. More than one in a
-    hundred are an error: then what Amplitude sends is not its export format any more.
+    Rejected lines are kept in `bronze.rejected_lines`, so a few are a warning. More than one
+    percent is an error: Amplitude no longer sends its documented export format.
     """
     ledger = ledger_ever(settings, warehouse, clock)
     recent = lookback(settings, max(ledger)) if ledger else ()
@@ -69,10 +70,10 @@ def lines_are_events(
 def events_are_in_time(
     settings: ResourceParam[Settings], warehouse: ResourceParam[Warehouse]
 ) -> AssetCheckResult:
-    """In the newest week, few events were uploaded more than a day after they happened.
+    """In the newest week, at most 10% of events were uploaded more than a day after they happened.
 
-    Always a warning: the models rebuild the days that late events belong to. Many of them mean
-    that the figures of the last days are still going to grow.
+    Always a warning: the models rebuild the days of late events. Many late events mean that the
+    figures of the last days will still grow.
     """
     rows = [
         row[1:] for row in warehouse.query(script("late_events")) if row[0] == settings.project_id
@@ -83,7 +84,7 @@ def events_are_in_time(
         passed=share <= LATE_SHARE_TO_WARN,
         severity=AssetCheckSeverity.WARN,
         description=f"{share:.1%} of {counted(int(events), 'event')} of the newest week "
-        f"came more than a day late; {LATE_SHARE_TO_WARN:.0%} is the limit.",
+        f"came more than a day late; the limit is {LATE_SHARE_TO_WARN:.0%}.",
         metadata={
             "events": int(events),
             "late_events": int(late),

@@ -1,7 +1,7 @@
-"""The two rules of the ledger: no exported line is lost, doubled or hidden, hour by hour.
+"""Check, hour by hour, that no exported line is lost or duplicated on the way to silver.
 
-Both look at every hour of the ledger on every run. That costs one grouped count, and a fault in
-an old hour is found although nobody asked for it.
+Both checks cover every hour of the ledger in every run, so they also find damage in old hours. That
+costs one grouped count.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,17 +15,19 @@ from dagster import (
     asset_check,
 )
 
-from amplitude_assets.checks.lost import lost
+from amplitude_assets.assets.keys import RAW_EVENTS
+from amplitude_assets.checks.hours_to_reload import lost
+from amplitude_assets.checks.wording import counted
 from amplitude_assets.config import Settings
 from amplitude_assets.hours import Clock, HourRange, contiguous_ranges, floor_hour
-from amplitude_assets.instance import WAREHOUSE_POOL
+from amplitude_assets.instance.pools import WAREHOUSE_POOL
 from amplitude_assets.warehouse.base import HourCounts, Warehouse
 
 _SHOWN_RANGES = 20
 
 
 @asset_check(
-    asset=AssetKey(["bronze", "raw_events"]),
+    asset=RAW_EVENTS,
     name="every_line_is_in_bronze",
     blocking=True,
     pool=WAREHOUSE_POOL,
@@ -38,11 +40,11 @@ def every_line_is_in_bronze(
     """For every hour: lines exported = rows in bronze + rejected lines."""
     counts = _all_counts(settings, warehouse, clock)
     broken = [hour for hour in counts if hour.lines != hour.bronze_rows + hour.rejected_lines]
-    return _judged(
+    return _result(
         counts,
         broken,
         "lines exported = rows in bronze + rejected lines",
-        "materialise bronze/raw_events for them again",
+        "materialize bronze/raw_events for them again",
         lost(hour.export_hour for hour in broken),
     )
 
@@ -58,15 +60,19 @@ def every_row_is_in_silver(
     warehouse: ResourceParam[Warehouse],
     clock: ResourceParam[Clock],
 ) -> AssetCheckResult:
-    """For every hour that dbt has consumed: rows in bronze = silver events + duplicates."""
-    counts = [
-        hour for hour in _all_counts(settings, warehouse, clock) if hour.silver_events is not None
-    ]
-    return _judged(
-        counts,
-        [hour for hour in counts if hour.bronze_rows != _silver_rows(hour)],
+    """For every load that dbt has consumed: rows in bronze = silver events + duplicates.
+
+    An hour that another run loaded while dbt was running is pending and not compared: the next run
+    of the models consumes it.
+    """
+    counts = _all_counts(settings, warehouse, clock)
+    consumed = [hour for hour in counts if hour.silver_events is not None]
+    return _result(
+        consumed,
+        [hour for hour in consumed if hour.bronze_rows != _silver_rows(hour)],
         "rows in bronze = silver events + recorded duplicates",
         "run dbt with --full-refresh",
+        pending=len(counts) - len(consumed),
     )
 
 
@@ -82,24 +88,28 @@ def _silver_rows(hour: HourCounts) -> int:
     return (hour.silver_events or 0) + (hour.duplicates or 0)
 
 
-def _judged(
+def _result(
     counts: Sequence[HourCounts],
     broken: Sequence[HourCounts],
     rule: str,
     remedy: str,
     more_metadata: Mapping[str, MetadataValue] | None = None,
+    pending: int = 0,
 ) -> AssetCheckResult:
+    """Return the check result; `pending` is the number of hours that wait for the models."""
     metadata = {
         "hours": len(counts),
         "hours_that_do_not_add_up": len(broken),
+        "hours_pending": pending,
         "lines": sum(hour.lines for hour in counts),
         "bronze_rows": sum(hour.bronze_rows for hour in counts),
         "rejected_lines": sum(hour.rejected_lines for hour in counts),
     }
     if not broken:
+        waiting = f" {counted(pending, 'hour')} pending until the models run." if pending else ""
         return AssetCheckResult(
             passed=True,
-            description=f"In all {len(counts):,} hours, {rule}.",
+            description=f"In all {len(counts):,} hours, {rule}.{waiting}",
             metadata=metadata,
         )
     ranges = contiguous_ranges(hour.export_hour for hour in broken)

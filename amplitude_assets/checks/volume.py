@@ -1,4 +1,4 @@
-"""Whether hours hold about as many lines as hours like them did before."""
+"""Check each hour's number of lines against the same hour of earlier weeks."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,24 +10,24 @@ from dagster import (
     AssetCheckResult,
     AssetChecksDefinition,
     AssetCheckSeverity,
-    AssetKey,
     MetadataValue,
     ResourceParam,
     asset_check,
 )
 
+from amplitude_assets.assets.keys import RAW_EVENTS
 from amplitude_assets.checks.ledger import ledger_ever
-from amplitude_assets.checks.words import counted
+from amplitude_assets.checks.wording import counted
 from amplitude_assets.config import Settings
 from amplitude_assets.hours import HOUR, Clock, HourRange, format_hour
-from amplitude_assets.instance import WAREHOUSE_POOL
+from amplitude_assets.instance.pools import WAREHOUSE_POOL
 from amplitude_assets.warehouse.base import Warehouse
 
 JUDGED_HOURS = 24
 WEEKS_BEFORE = 8
-# A median of fewer says little.
+# A median of fewer weeks is not meaningful.
 LEAST_WEEKS = 3
-# In standard deviations. Counts vary by far more than chance alone, so this is wide.
+# In standard deviations; wide, because counts vary by far more than chance.
 LIMIT = 6.0
 # The median absolute deviation of a normal distribution, times this, is its standard deviation.
 _MAD_TO_SIGMA = 1.4826
@@ -36,9 +36,9 @@ _SHOWN_HOURS = 10
 
 @dataclass(frozen=True)
 class Judged:
-    """An hour's lines beside the median of the same hour of the week in the weeks before it.
+    """An hour's number of lines, and the median of the same hour in earlier weeks as `expected`.
 
-    `score` is the distance in robust standard deviations, below zero for too few lines.
+    `score` is the difference in robust standard deviations, negative for too few lines.
     """
 
     hour: datetime
@@ -48,11 +48,11 @@ class Judged:
 
 
 def judge(lines: Mapping[datetime, int], hours: Sequence[datetime]) -> list[Judged]:
-    """Compare hours with the same hour of the week before; leave out those with little history.
+    """Compare hours with the same hour of earlier weeks; leave out hours with too little history.
 
-    The spread is the median absolute deviation, so an odd week in the history does not hide the
-    next one. It is never taken for less than the square root of the median, which is the chance
-    in a count, nor than a tenth of it: quiet projects vary that much from week to week.
+    The spread is the median absolute deviation, so that one odd week does not hide the next. It is
+    at least the square root of the median, the standard deviation of a Poisson count, and at least
+    a tenth of the median, since quiet projects vary that much from week to week.
     """
     judged = []
     for hour in hours:
@@ -67,17 +67,15 @@ def judge(lines: Mapping[datetime, int], hours: Sequence[datetime]) -> list[Judg
     return judged
 
 
-@asset_check(
-    asset=AssetKey(["bronze", "raw_events"]), name="volume_is_as_usual", pool=WAREHOUSE_POOL
-)
+@asset_check(asset=RAW_EVENTS, name="volume_is_as_usual", pool=WAREHOUSE_POOL)
 def volume_is_as_usual(
     settings: ResourceParam[Settings],
     warehouse: ResourceParam[Warehouse],
     clock: ResourceParam[Clock],
 ) -> AssetCheckResult:
-    """The newest day's hours hold about the lines that the same hours of the week held before.
+    """The hours of the newest day have about as many lines as the same hours of earlier weeks.
 
-    Always a warning: nothing is wrong with the tables, something is odd about what was sent.
+    Always a warning: the tables are correct, but the number of events sent is unusual.
     """
     lines = {hour: row.lines for hour, row in ledger_ever(settings, warehouse, clock).items()}
     newest = max(lines, default=None)
@@ -100,18 +98,18 @@ def volume_is_as_usual(
             severity=AssetCheckSeverity.WARN,
             description=f"{counted(len(odd), 'hour')} unlike the same hours of earlier weeks: "
             + "; ".join(map(_in_words, odd[:_SHOWN_HOURS]))
-            + ". Was there a release, a campaign, or an outage of what sends the events?",
+            + ". Check for a release, a campaign or an outage of a client.",
             metadata={**metadata, "hours": MetadataValue.md(_table(odd))},
         )
     if not judged:
-        said = f"No hour has {LEAST_WEEKS} earlier weeks to be compared with yet."
+        summary = f"No hour has {LEAST_WEEKS} earlier weeks to compare with yet."
     else:
-        said = f"{counted(len(judged), 'hour')} like the same hours of earlier weeks."
-    return AssetCheckResult(passed=True, description=said, metadata=metadata)
+        summary = f"{counted(len(judged), 'hour')} like the same hours of earlier weeks."
+    return AssetCheckResult(passed=True, description=summary, metadata=metadata)
 
 
 def _in_words(hour: Judged) -> str:
-    return f"{format_hour(hour.hour)} has {hour.lines:,} lines, usual are {hour.expected:,.0f}"
+    return f"{format_hour(hour.hour)} has {hour.lines:,} lines, expected about {hour.expected:,.0f}"
 
 
 def _table(hours: Sequence[Judged]) -> str:
@@ -119,7 +117,7 @@ def _table(hours: Sequence[Judged]) -> str:
         f"| {format_hour(hour.hour)} | {hour.lines:,} | {hour.expected:,.0f} | {hour.score:+.1f} |"
         for hour in hours
     )
-    return "\n".join(["| hour | lines | usual | distance |", "|---|---:|---:|---:|", *rows])
+    return "\n".join(["| hour | lines | expected | distance |", "|---|---:|---:|---:|", *rows])
 
 
 CHECKS: Sequence[AssetChecksDefinition] = (volume_is_as_usual,)

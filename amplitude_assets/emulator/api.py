@@ -1,7 +1,8 @@
-"""What the Export API answers to a request, apart from how that travels over HTTP.
+"""The Export API's responses, independent of HTTP.
 
-The rules are those of Amplitude's Export API page: both hours of a range inclusive and in UTC, an
-hour exportable only some hours after its end, at most 365 days and 4 GB a request.
+The rules are those of https://amplitude.com/docs/apis/analytics/export: both hours of a range are
+inclusive and in UTC, an hour is exportable only some hours after its end, and a request covers at
+most 365 days and 4 GB.
 """
 
 import base64
@@ -16,12 +17,12 @@ from io import BytesIO
 from typing import IO
 
 from amplitude_assets.emulator.archive import Entry, TooLargeError, write_zip
-from amplitude_assets.emulator.fault_members import with_faults
-from amplitude_assets.emulator.faults import Fault
-from amplitude_assets.emulator.world import Member, World
+from amplitude_assets.emulator.faults.members import with_faults
+from amplitude_assets.emulator.faults.rules import Fault
+from amplitude_assets.emulator.world.world import Member, World
 
 API_KEY = "emulator"
-SECRET_KEY = "emulator-secret"  # noqa: S105 - it opens nothing
+SECRET_KEY = "emulator-secret"  # noqa: S105 - not a real secret
 MAX_RESPONSE_BYTES = 4 * 1024**3
 NOT_FOUND = "Raw data files were not found."
 
@@ -34,7 +35,12 @@ _CACHED_BYTES = 48 * 1024**2
 
 @dataclass(frozen=True)
 class Limits:
-    """When the API refuses: ranges of more than `max_range_hours` time out (504)."""
+    """The API's limits.
+
+    An hour is exportable `delay_hours` full hours after its end. A zip of more than
+    `max_response_bytes` is a 400, and a range of more than `max_range_hours` a 504 (None for no
+    limit).
+    """
 
     delay_hours: int = 2
     max_response_bytes: int = MAX_RESPONSE_BYTES
@@ -42,8 +48,8 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """A response: its body is a file at its beginning, of `size` bytes."""
+class Response:
+    """A response. `body` is a file of `size` bytes, positioned at its start."""
 
     status: int
     content_type: str
@@ -51,8 +57,8 @@ class Answer:
     size: int
 
 
-class RefusedError(Exception):
-    """The request gets no data: the status and the text of the answer."""
+class ApiError(Exception):
+    """An error response: its status and its text."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -60,16 +66,16 @@ class RefusedError(Exception):
         self.message = message
 
 
-def text_answer(
+def text_response(
     status: int, message: str, content_type: str = "text/plain; charset=utf-8"
-) -> Answer:
-    """An answer that is only a message."""
+) -> Response:
+    """Return a response with a text body."""
     body = message.encode()
-    return Answer(status, content_type, BytesIO(body), len(body))
+    return Response(status, content_type, BytesIO(body), len(body))
 
 
 class ExportApi:
-    """One project's Export API. Safe to use from several threads."""
+    """One project's Export API. Thread-safe."""
 
     def __init__(
         self,
@@ -81,96 +87,101 @@ class ExportApi:
     ) -> None:
         self._world = world
         self._credentials = f"{api_key}:{secret_key}"
-        self._clock = clock
+        self.clock = clock
         self._limits = limits
         self._cache = _HourCache(_CACHED_BYTES)
 
     def check_credentials(self, authorization: str | None) -> None:
-        """Raise Refused unless the Authorization header names this project's keys (HTTP Basic)."""
+        """Raise ApiError unless the header has this project's keys (HTTP Basic).
+
+        The status is 401 when the header is missing or invalid, and 403 when the keys are wrong.
+        """
         scheme, _, encoded = (authorization or "").partition(" ")
         if scheme.lower() != "basic":
-            raise RefusedError(401, "Authentication required")
+            raise ApiError(401, "Authentication required")
         try:
             given = base64.b64decode(encoded, validate=True).decode()
         except ValueError:
-            raise RefusedError(401, "Authentication required") from None
+            raise ApiError(401, "Authentication required") from None
         if given != self._credentials:
-            raise RefusedError(403, "Invalid API Key")
+            raise ApiError(403, "Invalid API Key")
 
     def check_range(self, start: str | None, end: str | None) -> list[datetime]:
-        """The hours asked for, both ends included, or raise RefusedError."""
+        """Return the requested hours, both ends inclusive (UTC).
+
+        Raises ApiError: 400 for an invalid range, 504 for one that times out.
+        """
         first, last = _hour("start", start), _hour("end", end)
         if last < first:
-            raise RefusedError(400, "end must not be before start")
+            raise ApiError(400, "end must not be before start")
         if last + HOUR - first > _MAX_RANGE:
-            raise RefusedError(400, "The time range must not be longer than 365 days")
+            raise ApiError(400, "The time range must not be longer than 365 days")
         hours = [first + HOUR * n for n in range((last - first) // HOUR + 1)]
         if self._limits.max_range_hours is not None and len(hours) > self._limits.max_range_hours:
-            raise RefusedError(504, "The amount of data is large causing a timeout")
+            raise ApiError(504, "The amount of data is large causing a timeout")
         return hours
 
-    def export(self, hours: Sequence[datetime], faults: Sequence[Fault] = ()) -> Answer:
-        """The zip of these hours, or raise RefusedError; hours that are not ready are absent.
+    def export(self, hours: Sequence[datetime], faults: Sequence[Fault] = ()) -> Response:
+        """Return the zip of these hours, omitting hours that are not ready.
 
-        `faults` are about members and lines; each changes the hours that it concerns.
+        `faults` are faults of members and lines; each changes the hours in its range. Raises
+        ApiError: 400 when the zip is too large, 404 when no hour has data.
         """
-        file = tempfile.SpooledTemporaryFile(max_size=_SPOOLED_BYTES)  # noqa: SIM115 - the answer's body
+        file = tempfile.SpooledTemporaryFile(max_size=_SPOOLED_BYTES)  # noqa: SIM115 - the body
         try:
             count = write_zip(self._entries(hours, faults), file, self._limits.max_response_bytes)
         except TooLargeError:
-            raise RefusedError(
+            raise ApiError(
                 400, "The file size of the exported data is too large. Shorten the time range."
             ) from None
         if not count:
-            raise RefusedError(404, NOT_FOUND)
+            raise ApiError(404, NOT_FOUND)
         size = file.tell()
         file.seek(0)
-        return Answer(200, "application/zip", file, size)
+        return Response(200, "application/zip", file, size)
 
     def is_ready(self, hour: datetime) -> bool:
-        """Whether an hour has been over for the delay's full hours."""
-        return self._clock() >= hour + HOUR * (1 + self._limits.delay_hours)
+        """Return whether an hour ended at least `delay_hours` full hours ago."""
+        return self.clock() >= hour + HOUR * (1 + self._limits.delay_hours)
 
     def _entries(self, hours: Sequence[datetime], faults: Sequence[Fault]) -> Iterator[Entry]:
         for hour in filter(self.is_ready, hours):
-            here = [fault for fault in faults if fault.concerns(hour)]
+            matching = [fault for fault in faults if fault.applies_to(hour)]
             members = self._members(hour)
-            if not here:
+            if not matching:
                 yield from (Entry(member.name, [member.data]) for member in members)
-            elif whole_hour := list(members):
-                yield from with_faults(whole_hour, here, hour, hours[-1])
+            elif all_members := list(members):
+                yield from with_faults(all_members, matching, hour, hours[-1])
 
     def _members(self, hour: datetime) -> Iterator[Member]:
-        kept = self._cache.get(hour)
-        if kept is not None:
-            yield from kept
+        cached = self._cache.get(hour)
+        if cached is not None:
+            yield from cached
             return
-        made: list[Member] = []
+        generated: list[Member] = []
         size = 0
         for member in self._world.members(hour):
             size += len(member.data)
             if size <= _CACHED_BYTES // 4:
-                made.append(member)
+                generated.append(member)
             yield member
         if size <= _CACHED_BYTES // 4:
-            self._cache.put(hour, made)
+            self._cache.put(hour, generated)
 
 
 def _hour(name: str, text: str | None) -> datetime:
     if not text:
-        raise RefusedError(400, f"Missing required parameter: {name}")
+        raise ApiError(400, f"Missing required parameter: {name}")
     try:
         if not _HOUR_FORMAT.fullmatch(text):
             raise ValueError
         return datetime.strptime(text, "%Y%m%dT%H").replace(tzinfo=UTC)
     except ValueError:
-        raise RefusedError(
-            400, f"Invalid {name}: {text!r} is not of the form YYYYMMDDTHH"
-        ) from None
+        raise ApiError(400, f"Invalid {name}: {text!r} is not of the form YYYYMMDDTHH") from None
 
 
 class _HourCache:
-    """The hours last served, up to a number of bytes."""
+    """An LRU cache of hours, limited in bytes."""
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes

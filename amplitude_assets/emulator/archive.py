@@ -1,4 +1,4 @@
-"""The zip with which the Export API answers, written to a file as its members come."""
+"""Write the Export API's zip to a file, member by member."""
 
 import zipfile
 from collections.abc import Iterable
@@ -9,15 +9,15 @@ _MADE_AT = (2020, 1, 1, 0, 0, 0)
 
 
 class TooLargeError(Exception):
-    """The archive would be larger than a response may be."""
+    """The archive exceeds the maximum size of a response."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A member of a zip: its name and its bytes in pieces.
+    """A member of a zip: its name, and its bytes in chunks.
 
-    Members are stored as they are, because they are gzip already, unless `is_deflated`. With
-    `has_bad_crc` the checksum in the zip is wrong.
+    Members are stored uncompressed, since they are gzip already, unless `is_deflated`. With
+    `has_bad_crc`, the checksum in the zip is wrong.
     """
 
     name: str
@@ -27,15 +27,15 @@ class Entry:
 
 
 def write_zip(entries: Iterable[Entry], file: IO[bytes], max_bytes: int) -> int:
-    """Write the entries to `file` as a zip and return how many there were.
+    """Write the entries to `file` as a zip, and return their number.
 
-    Raises TooLargeError as soon as there are more than `max_bytes`.
+    Raises TooLargeError as soon as the file exceeds `max_bytes`.
     """
     count = 0
     with zipfile.ZipFile(file, "w") as archive:
         for entry in entries:
             info = zipfile.ZipInfo(entry.name, _MADE_AT)
-            # zipfile warns of two members of one name; here that is done on purpose.
+            # Suppresses zipfile's warning about duplicate names, which are intentional here.
             archive.NameToInfo.pop(entry.name, None)
             info.compress_type = zipfile.ZIP_DEFLATED if entry.is_deflated else zipfile.ZIP_STORED
             with archive.open(info, "w") as member:

@@ -1,1 +1,1 @@
-"""Amplitude's side: the Export API's client, the archive it answers with, and their errors."""
+"""Download hours from Amplitude, unpack them, and publish their files to the lake."""

@@ -1,12 +1,10 @@
-"""What can go wrong on Amplitude's side, each with what to do about it."""
-
-from pathlib import Path
+"""Errors of downloading and unpacking Amplitude's exports. Each message says what to do."""
 
 from amplitude_assets.hours import HourRange
 
 
 class ExportError(Exception):
-    """The export of some hours failed. `hours` are those it failed for."""
+    """The export of `hours` failed. `retryable` is false when a retry cannot succeed."""
 
     retryable = True
 
@@ -21,57 +19,51 @@ class ExportError(Exception):
 
 
 class CredentialsError(ExportError):
-    """The keys were refused (401 or 403). Asking again does not help."""
+    """Amplitude rejected the keys (401 or 403). Not retryable."""
 
     retryable = False
 
 
 class ProjectError(ExportError):
-    """The keys belong to another project than the one that is set. Asking again does not help."""
+    """The keys belong to another project than `AMPLITUDE_PROJECT_ID`. Not retryable."""
 
     retryable = False
 
 
 class BucketError(ExportError):
-    """The bucket of the S3 export, or who asks it, has to be mended. Asking again does not help."""
+    """The S3 export's bucket or its access is misconfigured. Not retryable."""
+
+    retryable = False
+
+
+class ClockError(ExportError):
+    """This machine's clock is ahead of the server's. Not retryable until the clock is set."""
 
     retryable = False
 
 
 class TooLargeError(ExportError):
-    """The range is over what the Export API can send (400 or 504); a single hour stays so."""
+    """The range is larger than the Export API can send (400 or 504).
+
+    Ranges are halved; a single hour that is too large can never be exported this way.
+    """
 
 
 class UnavailableError(ExportError):
-    """The server was down, slow, or answered with an error, for longer than we retry."""
+    """The server was down, too slow, or returned errors until the retries ran out."""
 
 
 class UnreachableError(UnavailableError):
-    """No connection to the server could be made, so it matters not which hours are asked for."""
+    """No connection to the server could be made, so requests for other hours would fail too."""
 
 
 class RateLimitedError(UnavailableError):
-    """The server asked us to slow down (429) for longer than we retry."""
+    """The server limited the request rate (429) until the retries ran out."""
 
 
 class ArchiveError(ExportError):
-    """What arrived is not the archive that was asked for, so nothing of it was kept."""
+    """The downloaded archive is damaged or has other hours than requested; none of it is kept."""
 
 
 class LandingError(ExportError):
-    """The landing area does not hold what a step needs. The message says what makes it."""
-
-
-class DiskError(Exception):
-    """A folder cannot be written: the disk is full, or permission is missing."""
-
-    def __init__(self, folder: Path, reason: str) -> None:
-        super().__init__(
-            f"cannot write in {folder}: {reason}; make room or make it writable, "
-            "or set DATA_DIR to another folder"
-        )
-        self.folder = folder
-        self.reason = reason
-
-    def __reduce__(self) -> tuple[type["DiskError"], tuple[Path, str]]:
-        return type(self), (self.folder, self.reason)
+    """The landing area lacks a step's input. The message names the asset to materialise first."""

@@ -1,46 +1,44 @@
-"""The landing area: what has arrived from Amplitude and is on its way to the lake.
+"""The landing area: a project's downloaded zips and unpacked hours, before they reach the lake.
 
     {root}/{project_id}/zips/{first}--{last}--{crc32}.zip
     {root}/{project_id}/hours/{hour}/delivery.json      which zip holds the hour, or that none does
     {root}/{project_id}/hours/{hour}/files.json         the hour's files, written after them
     {root}/{project_id}/hours/{hour}/{sha256}.json.gz
 
-It is a working area: the lake is the truth, and what is here can be fetched again. Names are made
-of hours and checksums, and every file is renamed into place, so two processes at the same hours
-only ever replace a thing by its like.
+It is a working area: the lake is the source of truth, and everything here can be downloaded
+again. Names consist of hours and checksums, and every file is renamed into place, so two processes
+that work on the same hours replace files only with equivalent ones.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from amplitude_assets.export.archive import ArchiveLimits, Member, hours_in
-from amplitude_assets.export.client import Delivery
+from amplitude_assets.export.archive.directory import ArchiveLimits, Member, hours_in
+from amplitude_assets.export.archive.hour_files import HourFiles
+from amplitude_assets.export.archive.members import HourJob
+from amplitude_assets.export.archive.unpacking import unpack_all
 from amplitude_assets.export.errors import ExportError, LandingError
-from amplitude_assets.export.files import PartFile, disk_errors
-from amplitude_assets.export.hour_files import HourFiles
-from amplitude_assets.export.members import HourJob
-from amplitude_assets.export.privacy import NOTHING_KEPT_BACK, Privacy
-from amplitude_assets.export.unpacking import unpack_all
+from amplitude_assets.export.source import Delivery
 from amplitude_assets.hours import HourRange, format_hour
+from amplitude_assets.privacy.rules import NO_PRIVACY_RULES, Privacy
+from amplitude_assets.streams.part_files import PartFile, disk_errors
 
 DELIVERY = "delivery.json"
 FILES = "files.json"
-_TRASH = ".trash-"
-_LEFTOVER_AGE = timedelta(days=1)
 
 
 class DeliveryRecord(BaseModel):
-    """What arrived for one hour: `zip` is the file in `zips`, or None when there was no data (404).
+    """The download of one hour: `zip` is the file in `zips`, or None when there was no data (404).
 
-    `hours` is the range that was asked for in `attempts` requests, `fetched_at` when (all UTC).
-    `attempt_id` names the run that asked, so that its retry asks only for what is missing.
+    `hours` is the range that was requested, with `attempts` requests, at `fetched_at` (UTC).
+    `attempt_id` names the run, so that its retry downloads only the missing hours.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -60,10 +58,10 @@ _HOUR_FILES = TypeAdapter(HourFiles)
 
 
 class Landing:
-    """One project's landing area. Safe to use from many threads and processes."""
+    """One project's landing area. Safe for concurrent threads and processes."""
 
     def __init__(self, root: Path, project_id: int) -> None:
-        """Use the landing area under `root`, `DATA_DIR/landing`; folders are made when needed."""
+        """Use the landing area under `root`; its folders are created on first use."""
         self.project_id = project_id
         self.zips = root / str(project_id) / "zips"
         self.hours = root / str(project_id) / "hours"
@@ -74,11 +72,11 @@ class Landing:
         return self.hours / format_hour(hour)
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
-        """Wait until no other process of this machine asks for the project. Raises DiskError.
+    def locked(self) -> Iterator[None]:
+        """Hold the project's lock, so that one process of this machine downloads it at a time.
 
-        A pool of Dagster's does the same for all machines. But as long as it is kept in SQLite, two
-        runs that ask for a place in the same moment may both get it.
+        Dagster's pool does the same across machines. But with its SQLite storage, two runs that
+        claim a slot at the same moment may both get it. Raises DiskError.
         """
         lock = FileLock(self._lock)
         with disk_errors(self._lock.parent):
@@ -90,7 +88,7 @@ class Landing:
             lock.release()
 
     def record(self, delivery: Delivery, attempt_id: str) -> None:
-        """Note what arrived, for each hour of the delivery. Raises DiskError."""
+        """Record a delivery in the folder of each of its hours. Raises DiskError."""
         for hour in delivery.hours:
             record = DeliveryRecord(
                 project_id=self.project_id,
@@ -106,23 +104,25 @@ class Landing:
             self._write(hour, DELIVERY, record.model_dump_json(indent=2).encode())
 
     def delivery_of(self, hour: datetime) -> DeliveryRecord:
-        """Return what arrived for an hour. Raises LandingError when nothing did, or it is gone."""
+        """Return an hour's record. Raises LandingError when it or its zip is missing or damaged."""
         try:
             text = (self.hour_folder(hour) / DELIVERY).read_bytes()
             delivery = DeliveryRecord.model_validate_json(text)
         except FileNotFoundError:
-            raise self._missing(hour, "raw_export_zip", "it is not in the landing area") from None
+            raise self._missing(
+                hour, "raw_export_zip", "the hour is not in the landing area"
+            ) from None
         except (OSError, ValidationError) as error:
             raise self._missing(hour, "raw_export_zip", "its record cannot be read") from error
         if delivery.zip is not None and (
             _size(self.zips / delivery.zip) != delivery.bytes
             or Path(delivery.zip).name != delivery.zip
         ):
-            raise self._missing(hour, "raw_export_zip", f"{delivery.zip} is gone or cut")
+            raise self._missing(hour, "raw_export_zip", f"{delivery.zip} is missing or truncated")
         return delivery
 
     def has_delivery(self, hour: datetime, attempt_id: str) -> bool:
-        """Say whether the run of `attempt_id` has brought the hour already."""
+        """Return whether the run of `attempt_id` has already downloaded the hour."""
         try:
             return self.delivery_of(hour).attempt_id == attempt_id
         except LandingError:
@@ -134,12 +134,11 @@ class Landing:
         *,
         workers: int,
         limits: ArchiveLimits | None = None,
-        privacy: Privacy = NOTHING_KEPT_BACK,
+        privacy: Privacy = NO_PRIVACY_RULES,
     ) -> Iterator[tuple[datetime, HourFiles | ExportError]]:
-        """Unpack what arrived for these hours, and yield each as it is done and recorded.
+        """Unpack and record these hours, and yield each as it finishes, with its files or error.
 
-        An hour comes with its files, which hold nothing that `privacy` keeps back, or with the
-        error that it failed with. Raises DiskError.
+        The files contain nothing that `privacy` removes. Raises DiskError.
         """
         jobs: list[HourJob] = []
         for hour, found in self._jobs(hours, limits or ArchiveLimits()):
@@ -153,27 +152,29 @@ class Landing:
             yield job.hour, result
 
     def write_hour(self, files: HourFiles) -> None:
-        """Record an hour's files, which are in its folder already. Raises DiskError."""
+        """Record an hour's files, which must be in its folder. Raises DiskError."""
         self._write(files.hour, FILES, _HOUR_FILES.dump_json(files, indent=2))
 
     def files_of(self, hour: datetime) -> HourFiles:
-        """Return an hour's files. Raises LandingError when there are none, or some are gone."""
+        """Return an hour's files. Raises LandingError when one is missing or truncated."""
         folder = self.hour_folder(hour)
         try:
             files = _HOUR_FILES.validate_json((folder / FILES).read_bytes())
         except FileNotFoundError:
-            raise self._missing(hour, "hourly_json_files", "it is not unpacked") from None
+            raise self._missing(hour, "hourly_json_files", "the hour is not unpacked") from None
         except (OSError, ValidationError) as error:
             raise self._missing(hour, "hourly_json_files", "its record cannot be read") from error
         for file in files.every_file:
             if Path(file.name).name != file.name or _size(folder / file.name) != file.bytes:
-                raise self._missing(hour, "hourly_json_files", f"{file.name} is gone or cut")
+                raise self._missing(
+                    hour, "hourly_json_files", f"{file.name} is missing or truncated"
+                )
         return files
 
     def _jobs(
         self, hours: Iterable[datetime], limits: ArchiveLimits
     ) -> Iterator[tuple[datetime, HourJob | ExportError]]:
-        """Find each hour's members, opening every zip once."""
+        """Yield each hour's unpacking job, or its error; every zip is opened once."""
         by_zip: dict[str | None, list[DeliveryRecord]] = defaultdict(list)
         for hour in hours:
             try:
@@ -194,7 +195,7 @@ class Landing:
                     yield delivery.hour, self._job(delivery, members[delivery.hour], limits)
 
     def _members(self, delivery: DeliveryRecord) -> dict[datetime, list[Member]]:
-        """List the members of a delivery's zip. Bytes that have changed since, the reader finds."""
+        """List the members of a delivery's zip by hour. Unpacking validates their content later."""
         if delivery.zip is None:
             return defaultdict(list)
         return hours_in(self.zips / delivery.zip, self.project_id, delivery.hours)
@@ -224,7 +225,7 @@ class Landing:
 
 
 def recorded_delivery(folder: Path) -> DeliveryRecord | None:
-    """Return the delivery that an hour's folder records, if it can be read."""
+    """Return the delivery recorded in an hour's folder, or None without a readable record."""
     try:
         return DeliveryRecord.model_validate_json((folder / DELIVERY).read_bytes())
     except (OSError, ValidationError):

@@ -1,4 +1,4 @@
-"""What leaves the landing area: hours that are done with, what is old, and what crashes left."""
+"""Delete from the landing area: finished hours, old files, and leftovers of crashed processes."""
 
 import shutil
 from collections.abc import Iterable
@@ -7,15 +7,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
-from amplitude_assets.export.files import PART_SUFFIX, disk_errors
 from amplitude_assets.export.landing import DELIVERY, FILES, Landing, recorded_delivery
+from amplitude_assets.streams.part_files import PART_SUFFIX, disk_errors
 
 _TRASH = ".trash-"
 _LEFTOVER_AGE = timedelta(days=1)
 
 
 def clear(landing: Landing, hours: Iterable[datetime]) -> None:
-    """Remove all that is here for these hours, and zips that no other hour needs."""
+    """Delete the folders of these hours, and zips that no other hour needs. Raises DiskError."""
     zips = set()
     for hour in hours:
         record = recorded_delivery(landing.hour_folder(hour))
@@ -27,7 +27,10 @@ def clear(landing: Landing, hours: Iterable[datetime]) -> None:
 
 
 def remove_all(landing: Landing) -> None:
-    """Remove everything. It can be fetched again; what is on its way has to be."""
+    """Delete everything. Hours that are not in the lake yet must be downloaded again.
+
+    Raises DiskError.
+    """
     for folder in _entries(landing.hours):
         _remove_folder(folder)
     for path in _entries(landing.zips):
@@ -35,9 +38,10 @@ def remove_all(landing: Landing) -> None:
 
 
 def sweep(landing: Landing, keep_after: datetime) -> None:
-    """Remove hours and zips last touched before `keep_after`, and what crashes left behind.
+    """Delete hours and zips not modified since `keep_after`, and leftovers of crashed processes.
 
-    A zip that a remaining hour points to stays, whatever its age.
+    `keep_after` is aware. A zip stays, whatever its age, while an hour refers to it. Raises
+    DiskError.
     """
     for folder in _entries(landing.hours):
         if _touched(folder) < keep_after:
@@ -55,7 +59,7 @@ def _zips_in_use(landing: Landing) -> set[str]:
 
 
 def _remove_folder(folder: Path) -> None:
-    """Remove an hour's folder in one step, as others see it."""
+    """Delete an hour's folder atomically: other processes never see a part of it."""
     trash = folder.with_name(f"{_TRASH}{uuid4().hex}")
     with disk_errors(folder.parent), suppress(FileNotFoundError):
         folder.rename(trash)
@@ -68,7 +72,7 @@ def _remove_file(path: Path) -> None:
 
 
 def _remove_leftovers(landing: Landing) -> None:
-    """Remove temporary files and folders of processes that are long gone."""
+    """Delete temporary files and folders that crashed processes left behind."""
     long_ago = datetime.now(UTC) - _LEFTOVER_AGE
     for folder in _entries(landing.hours):
         if folder.name.startswith(_TRASH):
@@ -84,7 +88,7 @@ def _entries(folder: Path) -> list[Path]:
 
 
 def _modified(path: Path) -> datetime:
-    """Return when a path was last written; one that is gone counts as just written."""
+    """Return when a path was last modified (UTC); now, if it has been deleted meanwhile."""
     try:
         return datetime.fromtimestamp(path.stat().st_mtime, UTC)
     except FileNotFoundError:
@@ -92,6 +96,6 @@ def _modified(path: Path) -> datetime:
 
 
 def _touched(folder: Path) -> datetime:
-    """Return when an hour's folder, or one of its records, was last written."""
+    """Return when an hour's folder, or one of its records, was last modified (UTC)."""
     paths = [folder, folder / DELIVERY, folder / FILES]
     return max((_modified(path) for path in paths if path.exists()), default=datetime.now(UTC))

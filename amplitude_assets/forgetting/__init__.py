@@ -1,4 +1,5 @@
-"""Forgetting a person: who it is, taking them out of lake and bronze, and proving that they are.
+"""Delete a person: find their ids, remove their lines from lake and bronze, verify the result.
 
-It knows nothing of Dagster and of the settings; what runs the models in between is above it.
+It depends neither on Dagster nor on the settings. The caller builds the models after the removal
+and before the verification.
 """

@@ -1,4 +1,4 @@
-"""Who a person is: every id that the lake's list, silver and bronze know them by."""
+"""Find all ids of a person in the lake's list of forgotten people, in silver and in bronze."""
 
 import re
 from collections.abc import Collection, Iterable, Iterator
@@ -7,17 +7,18 @@ from datetime import datetime
 
 import orjson
 
-from amplitude_assets.export.privacy import Forgotten, amplitude_key, digest_of, user_id_key
 from amplitude_assets.lake.forgotten import Request
+from amplitude_assets.privacy.rules import Forgotten, amplitude_key, digest_of, user_id_key
 from amplitude_assets.warehouse.base import Warehouse
 
 
 @dataclass
 class Person:
-    """One person. `keys` are the ids that are known in plain, written as silver's `user_key`.
+    """One person. `keys` are the ids known in plain text, in the form of silver's `user_key`.
 
-    `digests` are those of all ids: of an earlier request only they are known. `lines_by_hour` are
-    the lines that bronze has of them, `hours` those and the hours of earlier requests.
+    `digests` are those of all ids; for ids of an earlier request only the digest is known.
+    `lines_by_hour` counts the person's lines in bronze. `hours` are the hours of these lines, and
+    those of earlier requests.
     """
 
     project_id: int
@@ -28,32 +29,34 @@ class Person:
 
     @property
     def forgotten(self) -> Forgotten:
-        """Return the person as the list of forgotten people that lines are held against."""
+        """The person as a filter of lines."""
         return Forgotten(self.project_id, frozenset(self.digests))
 
     @property
     def ids(self) -> list[str]:
-        """Return the ids for people to read: Amplitude ids as numbers, user ids as `user:…`."""
+        """The ids in readable form: Amplitude ids as numbers, user ids as `user:…`."""
         return sorted(key.removeprefix(f"{self.project_id}-") for key in self.keys)
 
     def mentions(self) -> re.Pattern[str]:
-        """Return what finds one of the ids in a text that is no JSON, however it is written."""
-        ways = [way for one in self.ids for way in _ways_to_write(one)]
-        return re.compile("|".join(ways) or r"(?!)")
+        """Return a pattern that finds any id in text that is not JSON, in each of its spellings."""
+        patterns = [pattern for each in self.ids for pattern in _spellings(each)]
+        return re.compile("|".join(patterns) or r"(?!)")
 
 
-def _ways_to_write(one: str) -> Iterator[str]:
-    user_id = one.removeprefix("user:")
-    if user_id == one:
-        yield rf"(?<![0-9]){re.escape(one)}(?![0-9])"
+def _spellings(readable_id: str) -> Iterator[str]:
+    user_id = readable_id.removeprefix("user:")
+    if user_id == readable_id:
+        yield rf"(?<![0-9]){re.escape(readable_id)}(?![0-9])"
     elif user_id:
         yield re.escape(user_id)
         yield re.escape(orjson.dumps(user_id).decode()[1:-1])
-        yield re.escape("".join(_escaped(sign) for sign in user_id))
+        yield re.escape("".join(_escaped(character) for character in user_id))
 
 
-def _escaped(sign: str) -> str:
-    return sign if sign.isascii() else sign.encode("ascii", "backslashreplace").decode()
+def _escaped(character: str) -> str:
+    if character.isascii():
+        return character
+    return character.encode("ascii", "backslashreplace").decode()
 
 
 def find_person(
@@ -63,11 +66,12 @@ def find_person(
     amplitude_ids: Iterable[int],
     requests: Collection[Request] = (),
 ) -> Person:
-    """Find all ids of the person who has these, and the hours that hold them.
+    """Find all ids of the person with these ids, and the hours that contain their lines.
 
-    Ids are of one person when silver gives them one `user_key`, or when one line has both.
-    Before dbt's first run, a line that tells of a merge makes them one too. `requests` is the
-    lake's list: what was asked for before is found again by it. Raises WarehouseError.
+    Ids belong to one person when silver gives them the same `user_key`, or when one line has
+    both. Before dbt's first run, a line that reports a merge links its ids too. `requests` is the
+    lake's list of forgotten people, which links the ids of earlier requests. Raises
+    WarehouseError.
     """
     given = [user_id_key(project_id, one) for one in user_ids]
     given += [amplitude_key(project_id, one) for one in amplitude_ids]
@@ -79,7 +83,7 @@ def find_person(
         _follow_silver(warehouse, person, silver, requests)
         if tables_of(warehouse, "bronze"):
             _read_bronze(warehouse, person, merges_too="users" not in silver)
-        _take_in(person, requests)
+        _add_digests(person, requests)
     return person
 
 
@@ -91,8 +95,8 @@ def tables_of(warehouse: Warehouse, schema: str) -> set[str]:
     return {name for place, name in rows if place == schema}
 
 
-def _take_in(person: Person, requests: Collection[Request]) -> None:
-    """Add to the digests those of the keys, and of every request that has one of them."""
+def _add_digests(person: Person, requests: Collection[Request]) -> None:
+    """Add the digests of the keys, and those of every request that shares a digest."""
     person.digests |= {digest_of(key) for key in person.keys}
     for request in requests:
         if person.digests.intersection(request.digests):
@@ -103,15 +107,15 @@ def _take_in(person: Person, requests: Collection[Request]) -> None:
 def _follow_silver(
     warehouse: Warehouse, person: Person, silver: set[str], requests: Collection[Request]
 ) -> None:
-    """Follow silver's identities and merges until nothing new is found."""
+    """Follow silver's identities and merges until no new id is found."""
     known = -1
     while known < len(person.digests):
-        _take_in(person, requests)
+        _add_digests(person, requests)
         known = len(person.digests)
         for table, sql in (("user_identities", _IDENTITIES), ("merged_ids", _MERGED)):
             if table in silver:
                 _add_ids(person, warehouse.query(_filled(sql, warehouse, person)))
-        _take_in(person, requests)
+        _add_digests(person, requests)
 
 
 _IDENTITIES = """
@@ -140,9 +144,10 @@ def _filled(sql: str, warehouse: Warehouse, person: Person) -> str:
 
 
 def is_of(warehouse: Warehouse, person: Person, column: str) -> str:
-    """Return the condition that a column of ids names the person, by what the column is called.
+    """Return the SQL condition that a column has an id of the person.
 
-    It holds digests and no ids, since warehouses keep the text of queries.
+    The name of the column determines the kind of id. The condition contains digests instead of
+    ids, since warehouses keep the text of queries.
     """
     prefix = {"user_id": "-user:", "first_user_id": "-user:"}.get(column, "-")
     key = (
@@ -162,11 +167,12 @@ def _add_ids(person: Person, rows: Iterable[tuple[str | None, object, str | None
 
 
 def _read_bronze(warehouse: Warehouse, person: Person, *, merges_too: bool) -> None:
-    """Add the ids of every line of theirs in bronze, and count the lines of each hour.
+    """Add the ids of the person's lines in bronze, and count these lines by hour.
 
-    A line of somebody else that was merged into them adds its hour only, since it has to be edited.
+    Another person's line that names the person as the target of a merge adds only its hour, in
+    which that line must be edited.
     """
-    _take_in(person, ())
+    _add_digests(person, ())
     person.lines_by_hour.clear()
     forgotten = person.forgotten
     for line in warehouse.lines_of_people(person.project_id, person.digests):

@@ -1,4 +1,4 @@
-"""The proof that a person is forgotten: what is left of them, place by place, all of it none."""
+"""Verify that a person is forgotten: count their remaining rows in every place."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,9 +7,9 @@ from amplitude_assets.forgetting.lake import count_lines, read_contents
 from amplitude_assets.forgetting.person import Person, is_of
 from amplitude_assets.forgetting.removal import Places
 from amplitude_assets.lake.manifest import objects_of
-from amplitude_assets.warehouse.batches import merge_keys
+from amplitude_assets.lake.merges import merge_keys
 
-# Columns with an id of a person in them, by whatever name a table calls it.
+# All names of columns that contain the id of a person.
 _ID_COLUMNS = frozenset(
     (
         "amplitude_id", "merged_amplitude_id", "surviving_amplitude_id", "user_id",
@@ -27,23 +27,24 @@ where events.device_id is null
 
 
 @dataclass(frozen=True)
-class Left:
-    """What is left of a person in one place: `rows` rows, lines or files."""
+class Remaining:
+    """The number of a person's rows or lines that remain in one place."""
 
     place: str
     rows: int
 
 
-def prove(places: Places, person: Person) -> list[Left]:
-    """Look everywhere for what is left of a person. Raises LakeError and WarehouseError.
+def count_remaining(places: Places, person: Person) -> list[Remaining]:
+    """Count what remains of a person in the lake and in the warehouse.
 
-    In the lake: the objects of their hours, every object that no manifest names, every rejected
-    line, every merge file. In the warehouse: every row of every table and view that has ids.
+    Searches the objects of their hours, all objects that no manifest names or whose manifest is
+    damaged, all rejected lines and all merge files; and every table and view with a column of
+    ids. Raises LakeError and WarehouseError.
     """
     return [*_in_lake(places, person), *_in_warehouse(places, person)]
 
 
-def _in_lake(places: Places, person: Person) -> Iterator[Left]:
+def _in_lake(places: Places, person: Person) -> Iterator[Remaining]:
     lake = places.lake
     contents = read_contents(lake, places.project_id)
     theirs = [
@@ -57,12 +58,13 @@ def _in_lake(places: Places, person: Person) -> Iterator[Left]:
         (f"events of {len(person.hours):,} hours", set(theirs) - set(rejected)),
         ("rejected lines", set(rejected)),
         ("older deliveries", set(contents.unnamed)),
+        ("hours with a damaged manifest", set(contents.of_damaged)),
         ("merge files", merge_keys(lake, places.project_id)),
     ):
-        yield Left(f"lake: {name}", sum(count_lines(lake, key, person) for key in keys))
+        yield Remaining(f"lake: {name}", sum(count_lines(lake, key, person) for key in keys))
 
 
-def _in_warehouse(places: Places, person: Person) -> Iterator[Left]:
+def _in_warehouse(places: Places, person: Person) -> Iterator[Remaining]:
     columns = _columns(places)
     for table in sorted(columns, key=lambda name: (_LAYERS.index(name.split(".")[0]), name)):
         ids = sorted(columns[table] & _ID_COLUMNS)
@@ -70,19 +72,19 @@ def _in_warehouse(places: Places, person: Person) -> Iterator[Left]:
             condition = " or ".join(is_of(places.warehouse, person, column) for column in ids)
             if "project_id" in columns[table]:
                 condition = f"project_id = {places.project_id} and ({condition})"
-            # Names of the schema and digests, and nothing that was typed in.
+            # The SQL consists of catalog names and digests, without user input.
             yield _counted(places, table, f"select count(*) from {table} where {condition}")  # noqa: S608
     if "bronze.raw_events" in columns:
         lines = places.warehouse.lines_of_people(places.project_id, person.digests)
-        yield Left("bronze.raw_events", sum(line.lines for line in lines))
+        yield Remaining("bronze.raw_events", sum(line.lines for line in lines))
         rejected = places.warehouse.query(
             f"select line from bronze.rejected_lines where project_id = {places.project_id}"  # noqa: S608
         )
         mentions = person.mentions()
         named = sum(bool(mentions.search(line)) for (line,) in rejected)
-        yield Left("bronze.rejected_lines", named)
+        yield Remaining("bronze.rejected_lines", named)
     if "silver.devices" in columns:
-        yield _counted(places, "silver.devices (of no event)", _ORPHANED_DEVICES)
+        yield _counted(places, "silver.devices (without events)", _ORPHANED_DEVICES)
 
 
 def _columns(places: Places) -> dict[str, set[str]]:
@@ -97,6 +99,6 @@ def _columns(places: Places) -> dict[str, set[str]]:
     return columns
 
 
-def _counted(places: Places, place: str, sql: str) -> Left:
+def _counted(places: Places, place: str, sql: str) -> Remaining:
     ((count,),) = places.warehouse.query(sql)
-    return Left(place, int(count))
+    return Remaining(place, int(count))

@@ -1,6 +1,6 @@
-"""The way of a removal: the list first, then the landing area, the lake, and bronze."""
+"""Remove a person in order: the list of forgotten people, the landing area, lake and bronze."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -15,18 +15,18 @@ from amplitude_assets.forgetting.lake import (
 )
 from amplitude_assets.forgetting.person import Person, is_of, tables_of
 from amplitude_assets.hours import HourRange
+from amplitude_assets.lake.commit import read_undamaged, remove_superseded
 from amplitude_assets.lake.forgotten import Request, add_request
-from amplitude_assets.lake.manifest import objects_of
-from amplitude_assets.lake.publish import remove_superseded
-from amplitude_assets.lake.store import Lake
-from amplitude_assets.warehouse.base import Warehouse, WarehouseError
+from amplitude_assets.lake.manifest import Manifest, objects_of
+from amplitude_assets.lake.store import DamagedError, Lake
+from amplitude_assets.warehouse.base import Warehouse
 
-Tell = Callable[[int, int], None]
+OnProgress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
 class Places:
-    """Where a project's data is, but for the models."""
+    """The places of a project's data, except for the models."""
 
     project_id: int
     landing: Landing
@@ -34,27 +34,40 @@ class Places:
     warehouse: Warehouse
 
 
-def find_hours(places: Places, person: Person) -> LakeContents:
-    """Add to the person's hours those that only the lake has of them; return what the lake holds.
+@dataclass(frozen=True)
+class Removal:
+    """The number of removed lines, and the hours that failed, each with the reason."""
 
-    Bronze has what the lake's manifests name. So only hours that are not loaded as they are, and
-    rejected lines, are looked through. Raises LakeError and WarehouseError.
+    lines: int
+    failed: dict[datetime, str]
+
+
+def find_hours(places: Places, person: Person) -> LakeContents:
+    """Find hours with lines of the person that only the lake has, and add them to the person.
+
+    Returns the lake's contents.
+
+    Bronze has the events that the manifests name. So only the hours whose current delivery is not
+    loaded, and rejected lines, are searched. Raises LakeError and WarehouseError.
     """
     contents = read_contents(places.lake, places.project_id)
     unloaded = _unloaded(places, contents)
     for hour, manifest in contents.manifests.items():
-        looked_at = [
+        unsearched = [
             item for item in objects_of(manifest) if hour in unloaded or item == manifest.rejected
         ]
         if hour not in person.hours and any(
-            count_lines(places.lake, item.key, person) for item in looked_at
+            count_lines(places.lake, item.key, person) for item in unsearched
         ):
             person.hours.add(hour)
     return contents
 
 
 def put_on_list(places: Places, person: Person) -> str:
-    """Write the person on the lake's list, which is what keeps them out from now on."""
+    """Add the person to the lake's list of forgotten people, and return the key of the request.
+
+    From now on, unpacking omits the person's lines. Raises LakeError.
+    """
     request = Request(
         project_id=places.project_id,
         asked_at=datetime.now(UTC),
@@ -64,41 +77,53 @@ def put_on_list(places: Places, person: Person) -> str:
     return add_request(places.lake, request)
 
 
-def remove(places: Places, person: Person, contents: LakeContents, tell: Tell) -> int:
-    """Take the person out of landing area, lake and bronze; return how many lines went.
+def remove(
+    places: Places, person: Person, contents: LakeContents, on_progress: OnProgress
+) -> Removal:
+    """Remove the person from landing area, lake and bronze.
 
-    `tell` is told the hours and lines that are done, as they are. Raises DiskError, LakeError and
-    WarehouseError; doing it again goes on from there.
+    An hour that is damaged in the lake is not changed, and is returned as failed: download it
+    again, which leaves the person out, and repeat the removal. `on_progress` is called with the
+    number of hours and of lines done. Raises DiskError, LakeError and WarehouseError; the next
+    call continues from there.
     """
     remove_all(places.landing)
-    gone = 0
+    lines = 0
+    failed = dict(contents.damaged)
     for hour in sorted(person.hours & contents.manifests.keys()):
-        # In the landing area: what a kill leaves there, the next time clears.
+        # A folder of the landing area: after a crash, the next call clears it.
         folder = places.landing.hour_folder(hour)
-        went = rewrite_hour(places.lake, contents.manifests[hour], person, folder)
+        removed = 0
+        try:
+            removed = rewrite_hour(places.lake, contents.manifests[hour], person, folder)
+        except DamagedError as error:
+            failed[hour] = str(error)
         clear(places.landing, [hour])
-        gone += went
-        tell(1, went)
+        lines += removed
+        on_progress(1, removed)
     rewrite_merges(places.lake, person)
-    _load(places, person)
-    for hour in sorted(person.hours):
-        manifest = places.lake.read_manifest(places.project_id, hour)
-        if manifest is not None:
-            remove_superseded(places.lake, manifest)
+    manifests = _manifests(places, person.hours - failed.keys())
+    failed |= _load(places, person, manifests)
+    for manifest in manifests:
+        remove_superseded(places.lake, manifest)
     for key in set(contents.unnamed) & set(read_contents(places.lake, places.project_id).unnamed):
         if count_lines(places.lake, key, person):
             places.lake.delete(key)
-    return gone
+    return Removal(lines, failed)
 
 
-def _load(places: Places, person: Person) -> None:
-    """Bring bronze to what the lake has now of these hours, and of the merges."""
-    now = datetime.now(UTC)
-    read = [places.lake.read_manifest(places.project_id, hour) for hour in sorted(person.hours)]
-    manifests = [manifest for manifest in read if manifest is not None]
-    report = places.warehouse.load(places.lake, manifests, f"{now:%Y%m%dT%H%M%S%f}-forget")
-    if report.errors:
-        raise WarehouseError("; ".join(str(error) for error in report.errors))
+def _manifests(places: Places, hours: Collection[datetime]) -> list[Manifest]:
+    read = [read_undamaged(places.lake, places.project_id, hour) for hour in sorted(hours)]
+    return [manifest for manifest in read if manifest is not None]
+
+
+def _load(places: Places, person: Person, manifests: Sequence[Manifest]) -> dict[datetime, str]:
+    """Load these hours, and the changed merge files, from the lake into bronze.
+
+    Returns the hours that failed, each with the reason.
+    """
+    load_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-forget"
+    report = places.warehouse.load(places.lake, manifests, load_id)
     if "merge_ids" in tables_of(places.warehouse, "bronze"):
         ours = " or ".join(
             is_of(places.warehouse, person, column)
@@ -110,10 +135,11 @@ def _load(places: Places, person: Person) -> None:
         )
         places.warehouse.drop_merges(places.project_id, [key for (key,) in rows])
     places.warehouse.load_merges(places.lake, places.project_id)
+    return {error.hour: error.message for error in report.errors}
 
 
 def _unloaded(places: Places, contents: LakeContents) -> set[datetime]:
-    """Return the hours of the lake that bronze does not hold as the lake does."""
+    """Return the hours whose current delivery is not loaded into bronze."""
     if not contents.manifests:
         return set()
     hours = HourRange(min(contents.manifests), max(contents.manifests))

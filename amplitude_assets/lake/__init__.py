@@ -1,1 +1,1 @@
-"""The object store: how keys are laid out, what a manifest says, and where bytes are kept."""
+"""The lake: immutable objects and one manifest per hour, in a folder or in S3."""

@@ -1,6 +1,6 @@
-"""The list of people who asked to be forgotten: digests of their ids, one object for each request.
+"""The list of forgotten people in the lake: digests of their ids, one object per request.
 
-It is what keeps them out when an hour is exported again, so whoever unpacks reads it first.
+Unpacking omits the lines of these people, so they do not return when an hour is exported again.
 """
 
 import hashlib
@@ -14,9 +14,9 @@ from amplitude_assets.lake.store import Lake, LakeError
 
 
 class Request(BaseModel):
-    """One person who asked to be forgotten: the digest of each of their ids.
+    """A request to forget one person: the digest of each of their ids, at `asked_at` (UTC).
 
-    `hours` are those that held lines of theirs when they asked.
+    `hours` had lines of the person at that time.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -29,7 +29,10 @@ class Request(BaseModel):
 
 
 def add_request(lake: Lake, request: Request) -> str:
-    """Put a person on the list, and return the object's key. The same ids have the same key."""
+    """Add a request to the list, and return its key, which depends only on the ids.
+
+    Raises LakeError.
+    """
     name = hashlib.sha256("\n".join(sorted(request.digests)).encode()).hexdigest()
     key = forgotten_key(request.project_id, name)
     lake.write(key, (request.model_dump_json(indent=2) + "\n").encode())
@@ -37,21 +40,22 @@ def add_request(lake: Lake, request: Request) -> str:
 
 
 def read_requests(lake: Lake, project_id: int) -> list[Request]:
-    """Return the list. Raises LakeError when a part of it cannot be read; then none may unpack."""
+    """Return all requests. Raises LakeError when one is unreadable; unpacking must then stop."""
     requests = []
     for key in lake.list_keys(forgotten_prefix(project_id)):
         try:
             requests.append(Request.model_validate_json(b"".join(lake.get_object(key))))
         except ValidationError as error:
             raise LakeError(
-                f"{lake.uri(key)} is no list of forgotten people ({error.error_count()} problems); "
-                "take it from a backup or an older version of the object"
+                f"{lake.uri(key)} is not a valid list of forgotten people "
+                f"({error.error_count()} problems); restore it from a backup or from an older "
+                "version of the object"
             ) from None
     return requests
 
 
 def forgotten_digests(lake: Lake, project_id: int) -> frozenset[str]:
-    """Return the digests of all ids on the list. Raises LakeError as `read_requests` does."""
+    """Return the digests of all ids on the list. Raises LakeError like `read_requests`."""
     return frozenset(
         digest for request in read_requests(lake, project_id) for digest in request.digests
     )

@@ -1,6 +1,6 @@
-"""The manifest: what an hour consists of. It is written last, and so commits the hour."""
+"""The manifest: the list of an hour's objects. Writing it, last, commits the hour."""
 
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
@@ -11,24 +11,27 @@ Count = Annotated[int, Field(ge=0)]
 
 
 class LakeObject(BaseModel):
-    """One immutable object of an hour: where it is, what it weighs, and what it holds."""
+    """One immutable object of an hour: its key, size, lines and digest."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     key: str
-    member: str  # the name Amplitude gave the file, for people who look for it
+    member: str  # the name of Amplitude's file, to find it by
     bytes: Count
     lines: Count
     sha256: Sha256
 
 
 class Manifest(BaseModel):
-    """An hour of one project as the lake holds it.
+    """One hour of one project in the lake.
 
-    `lines` counts the exported lines: those of `objects` together are `lines` minus
-    `rejected_lines`. `forgotten_lines` is how many more there were, of people who asked to be
-    forgotten. `digest` is the same whenever the hour's bytes are the same, whatever
-    Amplitude called its files. Times are UTC.
+    `lines` counts the exported lines; `objects` have `lines` minus `rejected_lines` of them.
+    `forgotten_lines` counts lines of forgotten people, which are not stored. `digest` depends only
+    on the hour's bytes, not on the names of Amplitude's files. Times are UTC.
+
+    Amplitude first returned this delivery at `first_seen_at`, and last at `fetched_at`. With
+    `is_confirmed` it may replace one with more events (`acceptance.py`). `pending` is a newer
+    delivery with fewer events that is not confirmed yet; its objects are kept as evidence.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -45,12 +48,30 @@ class Manifest(BaseModel):
     forgotten_lines: Count = 0
     digest: str
     fetched_at: Utc
+    first_seen_at: Utc | None = None
+    is_confirmed: bool = False
+    pending: "Manifest | None" = None
+
+    @property
+    def events(self) -> int:
+        """The number of events that Amplitude delivered, including those of forgotten people."""
+        return self.lines - self.rejected_lines + self.forgotten_lines
+
+    @property
+    def seen_since(self) -> datetime:
+        """When Amplitude first returned this delivery (UTC)."""
+        return self.first_seen_at or self.fetched_at
+
+    @property
+    def events_in_question(self) -> int:
+        """The number of events that the `pending` delivery lacks; 0 without one."""
+        return self.events - self.pending.events if self.pending is not None else 0
 
     def to_json(self) -> str:
-        """Return the manifest as it is stored: indented, since people read it too."""
+        """Return the manifest as JSON, indented for human readers."""
         return self.model_dump_json(indent=2) + "\n"
 
 
 def objects_of(manifest: Manifest) -> list[LakeObject]:
-    """Return every object that an hour's lines are in, that of the rejected lines last."""
+    """Return all objects of an hour, the one of rejected lines last."""
     return [*manifest.objects, *([manifest.rejected] if manifest.rejected else [])]

@@ -1,4 +1,4 @@
-"""How S3 is reached: keys from where every AWS tool has them, checksums, encryption, endpoint."""
+"""Open S3 with boto3's credentials, and with checksums, encryption and endpoint as configured."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,21 +11,21 @@ if TYPE_CHECKING:
     import boto3
     from obstore.store import ClientConfig
 
-# How long keys are used before boto3 is asked again. It replaces those of a role or of SSO ten
-# minutes before they expire, so what it gives is good for that long, and no longer for certain.
-_KEYS_HELD = timedelta(minutes=10)
-# An endpoint that drops packets is only known by time. Each request is sent twice at most.
+# How long credentials are cached. boto3 renews those of a role or of SSO ten minutes before they
+# expire, so what it returns is certain to be valid for that long only.
+_CREDENTIALS_TTL = timedelta(minutes=10)
+# With short timeouts, an endpoint that drops packets fails soon. Requests are retried once.
 _PROBING: "ClientConfig" = {"connect_timeout": "5s", "timeout": "10s"}
 
 
 @dataclass(frozen=True, repr=False)
 class S3Access:
-    """A boto3 session, which has credentials and a region, and the endpoint that it would ask.
+    """A boto3 session with credentials and a region, and the endpoint for S3.
 
-    `encryption` is what S3 is asked to encrypt with (`AES256` or `aws:kms`) and `kms_key_id` the
-    key, by default the bucket's own choice. `storage_class` is for the files of events; manifests
-    are small and read often. Who is only `probing` gives up soon, where a run asks for three
-    minutes. It has no repr, because the session may hold keys.
+    `encryption` is the server-side encryption of new objects (`AES256` or `aws:kms`) and
+    `kms_key_id` its key; the default is the bucket's. `storage_class` applies to event files only:
+    manifests are small and read often. `probing` shortens the timeouts and allows one retry; a
+    run retries for three minutes. There is no repr, because the session may contain keys.
     """
 
     session: "boto3.session.Session"
@@ -37,7 +37,7 @@ class S3Access:
 
 
 def open_s3(bucket: str, prefix: str, access: S3Access) -> S3Store:
-    """Return the store of a bucket under a prefix. Nothing is asked yet."""
+    """Return the store of a bucket under a prefix, without connecting."""
     from obstore.auth.boto3 import Boto3CredentialProvider
 
     config = {
@@ -48,7 +48,7 @@ def open_s3(bucket: str, prefix: str, access: S3Access) -> S3Store:
     if access.encryption:
         config["server_side_encryption"] = access.encryption
     if access.kms_key_id:
-        # A bucket key: one request to KMS for many objects.
+        # With a bucket key, one request to KMS serves many objects.
         config |= {"sse_kms_key_id": access.kms_key_id, "sse_bucket_key_enabled": "true"}
     return S3Store(
         bucket,
@@ -59,14 +59,14 @@ def open_s3(bucket: str, prefix: str, access: S3Access) -> S3Store:
             **(_PROBING if access.probing else {}),
         },
         retry_config={"max_retries": 1} if access.probing else None,
-        credential_provider=Boto3CredentialProvider(access.session, ttl=_KEYS_HELD),
+        credential_provider=Boto3CredentialProvider(access.session, ttl=_CREDENTIALS_TTL),
     )
 
 
 def console_page(uri: str, access: S3Access) -> str | None:
-    """Return the page of `s3://bucket/key` in the console, or None for a service that is not AWS.
+    """Return the URL of `s3://bucket/key` in the AWS console, or None for other services.
 
-    China and GovCloud have consoles of their own.
+    China and GovCloud, which have consoles of their own, also give None.
     """
     region, host = access.session.region_name, urlsplit(access.endpoint_url).hostname or ""
     if not host.endswith(".amazonaws.com") or region.startswith("us-gov-"):

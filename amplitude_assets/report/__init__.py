@@ -1,4 +1,4 @@
-"""The overview report: from gold to one HTML file that a person opens, and a small picture of it.
+"""The overview report: one HTML file with the figures of gold, and a small SVG preview of it.
 
-A plain library: it is given a way to run SQL and knows nothing of Dagster or of the settings.
+A plain library: callers pass a function that runs SQL; it depends on neither Dagster nor settings.
 """

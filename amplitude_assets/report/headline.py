@@ -1,9 +1,9 @@
-"""The figures at the top of the page, and the line that says what the page covers."""
+"""The headline figures of the page, and the subtitle with the dates that it covers."""
 
 from dataclasses import dataclass
 
 from amplitude_assets.report.model import DAY, ActiveDay, Overview
-from amplitude_assets.report.words import (
+from amplitude_assets.wording import (
     count,
     long_day,
     moment,
@@ -16,7 +16,7 @@ from amplitude_assets.report.words import (
 
 @dataclass(frozen=True)
 class Headline:
-    """One figure with its name and what to hold it against."""
+    """One figure with its name, and a remark that puts it in context."""
 
     name: str
     value: str
@@ -24,19 +24,19 @@ class Headline:
 
 
 def subtitle(overview: Overview) -> str:
-    """Say which dates are covered and how new the newest upload is."""
+    """Return the sentence with the dates covered and the time of the newest upload."""
     coverage = overview.coverage
     if coverage is None:
-        return "No export hour has been loaded yet. Materialise the hourly assets, then this one."
+        return "No export hour is loaded yet. Materialise the hourly assets, then this one."
     return (
         f"{long_day(coverage.first_date)} to {long_day(coverage.last_date)} "
-        f"({plural(coverage.days, 'day')}, {coverage.zone.key}), with uploads until "
+        f"({plural(coverage.days, 'day')}, {coverage.zone.key}), with uploads up to "
         f"{moment(coverage.ends_at)}."
     )
 
 
 def headline_figures(overview: Overview) -> list[Headline]:
-    """Return the figures that a reader wants first. Users are of the newest whole date."""
+    """Return the most important figures. User counts are of the newest complete date."""
     if overview.coverage is None:
         return []
     return [*_people(overview), *_pipeline(overview)]
@@ -45,13 +45,13 @@ def headline_figures(overview: Overview) -> list[Headline]:
 def _people(overview: Overview) -> list[Headline]:
     main = overview.main_day
     if main is None:
-        return [Headline("Daily active users", "0", "nobody was active")]
+        return [Headline("Daily active users", "0", "no active users")]
     before = next((day for day in overview.active_days if day.day == main.day - DAY), None)
-    whole = overview.coverage is not None and overview.coverage.is_whole(main.day)
-    on = f"on {short_day(main.day)}" + ("" if whole else ", not yet over")
+    complete = overview.coverage is not None and overview.coverage.is_complete(main.day)
+    on = f"on {short_day(main.day)}" + ("" if complete else ", incomplete")
     return [
         Headline(
-            "Daily active users", short_count(main.dau), f"{on}{_against(main, before, overview)}"
+            "Daily active users", short_count(main.dau), f"{on}{_change(main, before, overview)}"
         ),
         Headline(
             "Weekly active users", short_count(main.wau), f"in the 7 days to {short_day(main.day)}"
@@ -65,12 +65,12 @@ def _people(overview: Overview) -> list[Headline]:
     ]
 
 
-def _against(main: ActiveDay, before: ActiveDay | None, overview: Overview) -> str:
-    """Say how a date differs from the one before, if both are whole."""
+def _change(main: ActiveDay, before: ActiveDay | None, overview: Overview) -> str:
+    """Return the relative change from the date before, if both dates are complete."""
     coverage = overview.coverage
     if before is None or not before.dau or coverage is None:
         return ""
-    if not (coverage.is_whole(main.day) and coverage.is_whole(before.day)):
+    if not (coverage.is_complete(main.day) and coverage.is_complete(before.day)):
         return ""
     change = main.dau / before.dau - 1
     return f", {share(abs(change))} {'more' if change >= 0 else 'fewer'} than the day before"
@@ -87,6 +87,6 @@ def _pipeline(overview: Overview) -> list[Headline]:
         Headline(
             "Lines exported",
             short_count(lines),
-            "every one accounted for" if not broken else f"{plural(broken, 'hour')} to look at",
+            "all reconciled" if not broken else f"{plural(broken, 'hour')} with a mismatch",
         ),
     ]

@@ -1,6 +1,6 @@
-"""What the report is about: the figures of one project, as plain values.
+"""The data of the report: the figures of one project as plain values.
 
-Dates are days in the project's time zone, hours are aware and in UTC.
+Dates are days in the project's time zone. Hours are aware, in UTC.
 """
 
 from dataclasses import dataclass, field
@@ -9,16 +9,17 @@ from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from amplitude_assets.hours import HOUR, HourRange, contiguous_ranges
+from amplitude_assets.warehouse.base import Cost
 
 DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
 class Coverage:
-    """The export hours from the first to the newest, and the dates that they stand for.
+    """The export hours from the first to the newest, and the dates that they cover.
 
-    Events may be dated before the first hour (late uploads) or in the future (wrong clocks). A
-    report shows only the dates from `first_date` to `last_date`.
+    Events may be dated before the first hour (late uploads) or in the future (wrong clocks). The
+    report shows only dates from `first_date` to `last_date`, at most `longest`.
     """
 
     hours: HourRange
@@ -27,40 +28,40 @@ class Coverage:
 
     @cached_property
     def last_date(self) -> date:
-        """Return the date of the last minutes that are loaded."""
+        """The date of the last microsecond of the newest hour."""
         return (self.ends_at - timedelta(microseconds=1)).astimezone(self.zone).date()
 
     @cached_property
     def first_date(self) -> date:
-        """Return the date of the first hour, or the first of the longest range that is shown."""
+        """The date of the first hour, or the first date of the longest range."""
         first = self.hours.first.astimezone(self.zone).date()
         return max(first, self.last_date - self.longest + DAY)
 
     @property
     def days(self) -> int:
-        """Return the number of dates shown."""
+        """The number of dates shown."""
         return (self.last_date - self.first_date).days + 1
 
     @property
     def ends_at(self) -> datetime:
-        """Return the moment up to which uploads are loaded, in UTC."""
+        """The time up to which uploads are loaded (UTC)."""
         return self.hours.last + HOUR
 
     @property
     def first_shown_hour(self) -> datetime:
-        """Return the first hour of the first date shown, or the first there is."""
+        """The first hour of the first date shown, or the first loaded hour if that is later."""
         return max(self.hours.first, self._begins(self.first_date))
 
     @property
-    def last_whole_date(self) -> date | None:
-        """Return the newest date whose hours are all in the range, None if there is none."""
-        if self.is_whole(self.last_date):
+    def last_complete_date(self) -> date | None:
+        """The newest date with all hours in the range, or None."""
+        if self.is_complete(self.last_date):
             return self.last_date
         before = self.last_date - DAY
-        return before if self.is_whole(before) else None
+        return before if self.is_complete(before) else None
 
-    def is_whole(self, day: date) -> bool:
-        """Say whether all hours of a date are in the range."""
+    def is_complete(self, day: date) -> bool:
+        """Return whether all hours of a date are in the range."""
         return self.hours.first <= self._begins(day) and self._begins(day + DAY) <= self.ends_at
 
     def _begins(self, day: date) -> datetime:
@@ -69,7 +70,7 @@ class Coverage:
 
 @dataclass(frozen=True)
 class Hour:
-    """An export hour through the layers. Lags are seconds from an event to its upload."""
+    """The counts of an export hour in each layer. Lags are seconds from an event to its upload."""
 
     export_hour: datetime
     status: str
@@ -84,7 +85,7 @@ class Hour:
 
 @dataclass(frozen=True)
 class ActiveDay:
-    """Active and new users of a date. `wau` and `mau` are of the 7 and 30 days that end with it."""
+    """Active and new users of a date. `wau` and `mau` cover the 7 and 30 days that end with it."""
 
     day: date
     dau: int
@@ -95,7 +96,7 @@ class ActiveDay:
 
 @dataclass(frozen=True)
 class LifecyclePeriod:
-    """Users of a day or week by what they did in the one before."""
+    """Users of a day or week, by their activity in the period before."""
 
     start: date
     new: int
@@ -106,7 +107,7 @@ class LifecyclePeriod:
 
 @dataclass(frozen=True)
 class StickinessRow:
-    """Users of a week with exactly `active_days`; `share_at_least` of them had so many or more."""
+    """Users of a week with exactly `active_days`, and the share with at least that many."""
 
     week: date
     active_days: int
@@ -116,7 +117,7 @@ class StickinessRow:
 
 @dataclass(frozen=True)
 class RetentionRow:
-    """New users of a date, and those who came back on day n of their own 24-hour days."""
+    """New users of a date, and those who returned on day n, in 24-hour days of each user."""
 
     cohort_date: date
     mode: str
@@ -128,7 +129,7 @@ class RetentionRow:
 
 @dataclass(frozen=True)
 class FunnelStep:
-    """A step of a funnel: who reached it, of those at the start and at the step before."""
+    """A step of a funnel: the users who reached it, and their shares of earlier steps."""
 
     funnel: str
     step: int
@@ -141,7 +142,7 @@ class FunnelStep:
 
 @dataclass(frozen=True)
 class Sessions:
-    """Sessions that began in the range; `lengths` counts them by the lower bound in seconds."""
+    """Sessions that began in the range; `lengths` maps lower bounds in seconds to counts."""
 
     count: int
     bounces: int
@@ -152,7 +153,7 @@ class Sessions:
 
 @dataclass(frozen=True)
 class RevenueDay:
-    """Revenue of a date in one currency, refunds taken off."""
+    """Revenue of a date in one currency, net of refunds."""
 
     day: date
     currency: str
@@ -162,7 +163,7 @@ class RevenueDay:
 
 @dataclass(frozen=True)
 class LifetimeDay:
-    """What the complete cohorts had brought in by the end of day n."""
+    """Cumulative revenue of the complete cohorts by the end of day n."""
 
     day_number: int
     cohort_users: int
@@ -172,7 +173,7 @@ class LifetimeDay:
 
 @dataclass(frozen=True)
 class EventType:
-    """How often an event type happened, and to how many users on the newest whole date."""
+    """An event type's number of events, and of its users on the newest complete date."""
 
     name: str
     events: int
@@ -181,10 +182,10 @@ class EventType:
 
 @dataclass(frozen=True)
 class DriftRow:
-    """A property that needs a look, and how many of its `kind` there are in all.
+    """A drifted property, and the total number of its `kind`.
 
-    `kind` is `types` (it comes with several JSON types), `case` (another key differs from it by
-    case only), `new` or `gone`. `event_type` is one of those that carry it.
+    `kind` is `types` (it has several JSON types), `case` (another key differs only by case), `new`
+    or `gone`. `event_type` is one of the event types that have it.
     """
 
     kind: str
@@ -201,7 +202,10 @@ class DriftRow:
 
 @dataclass(frozen=True)
 class Overview:
-    """Everything on the page. Without a `coverage` nothing has been loaded yet."""
+    """All data on the page. `coverage` is None before the first load.
+
+    `costs` is None where the warehouse is not metered; `costs_note` is why it could not be read.
+    """
 
     project_id: int
     made_at: datetime
@@ -218,10 +222,12 @@ class Overview:
     lifetime: list[LifetimeDay] = field(default_factory=list)
     event_types: list[EventType] = field(default_factory=list)
     drift: list[DriftRow] = field(default_factory=list)
+    costs: list[Cost] | None = None
+    costs_note: str = ""
 
     @property
     def gaps(self) -> list[HourRange]:
-        """Return the runs of hours between the first and the newest that were never loaded."""
+        """The ranges of hours between the first and the newest that were never loaded."""
         if self.coverage is None:
             return []
         held = {hour.export_hour for hour in self.hours}
@@ -230,8 +236,8 @@ class Overview:
 
     @property
     def main_day(self) -> ActiveDay | None:
-        """Return the newest whole date, or the newest there is while none is whole."""
+        """The users of the newest complete date, or of the newest date while none is complete."""
         if self.coverage is None:
             return None
-        wanted = self.coverage.last_whole_date or self.coverage.last_date
+        wanted = self.coverage.last_complete_date or self.coverage.last_date
         return next((day for day in self.active_days if day.day == wanted), None)

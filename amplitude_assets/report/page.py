@@ -1,8 +1,8 @@
-"""The page: the charts of an overview in one HTML file that needs nothing else.
+"""Render an overview as one self-contained HTML file.
 
-What comes from data reaches the page in two ways only, and each escapes it: as text through
-Jinja, and as JSON in which plotly writes `<`, `>` and `/` as escapes. A content security policy
-names our two scripts by their digest, so that no other runs and nothing is fetched.
+Data reaches the page in two ways, both escaped: as text through Jinja, and as JSON in which plotly
+escapes `<`, `>` and `/`. A content security policy names the digests of the two scripts, so that
+no other script runs and nothing is fetched.
 """
 
 import base64
@@ -17,20 +17,27 @@ from markupsafe import Markup
 from plotly.io.json import to_json_plotly
 from plotly.offline import get_plotlyjs
 
-from amplitude_assets.report.charts import behaviour, people, pipeline, retention, revenue
+from amplitude_assets.report.charts import (
+    behaviour,
+    costs,
+    people,
+    pipeline,
+    retention,
+    revenue,
+)
 from amplitude_assets.report.charts.base import Section
 from amplitude_assets.report.headline import headline_figures, subtitle
 from amplitude_assets.report.model import Overview
 from amplitude_assets.report.theme import DARK, LIGHT, plotly_template
-from amplitude_assets.report.words import moment
+from amplitude_assets.wording import moment
 
-_TOPICS = (people, retention, behaviour, revenue, pipeline)
+_TOPICS = (people, retention, behaviour, revenue, pipeline, costs)
 
 
 def write_page(overview: Overview, path: Path) -> int:
-    """Write the page to `path`, whole or not at all, and return its size in bytes.
+    """Write the page to `path` atomically, and return its size in bytes.
 
-    Raises OSError when the folder cannot be written.
+    Raises OSError when the folder is not writable.
     """
     content = render_page(overview).encode()
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -40,8 +47,7 @@ def write_page(overview: Overview, path: Path) -> int:
         file.write(content)
     temporary = Path(file.name)
     try:
-        temporary.chmod(0o644)
-        os.replace(temporary, path)  # noqa: PTH105 - the atomic one
+        os.replace(temporary, path)  # noqa: PTH105 - atomic on all platforms
     finally:
         temporary.unlink(missing_ok=True)
     return len(content)
@@ -56,7 +62,8 @@ def render_page(overview: Overview) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    sections = [topic.section(overview) for topic in _TOPICS]
+    made = [topic.section(overview) for topic in _TOPICS]
+    sections = [section for section in made if section is not None]
     scripts = {"plotly": get_plotlyjs(), "ours": _template_text("overview.js")}
     return environment.get_template("overview.html.j2").render(
         overview=overview,
@@ -74,7 +81,7 @@ def render_page(overview: Overview) -> str:
 
 
 def _charts_json(sections: list[Section]) -> str:
-    """Return figures by key and the two templates, as JSON that may stand inside a script."""
+    """Return the figures by key and both templates, as JSON that is safe inside a script tag."""
     figures = {
         chart.key: chart.figure.to_plotly_json()
         for section in sections
@@ -82,7 +89,7 @@ def _charts_json(sections: list[Section]) -> str:
         if chart.figure is not None
     }
     for figure in figures.values():
-        # The page puts in the template of the scheme that is shown.
+        # The page's script adds the template of the current colour scheme.
         figure["layout"].pop("template", None)
     templates = {
         name: plotly_template(scheme).to_plotly_json()

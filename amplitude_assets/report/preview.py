@@ -1,4 +1,4 @@
-"""A small picture of the report, drawn as SVG by plain code: for where a page does not fit."""
+"""Draw a small SVG preview of the report, for Dagster's UI."""
 
 import base64
 import html
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from amplitude_assets.report.headline import Headline, headline_figures
 from amplitude_assets.report.model import Overview
 from amplitude_assets.report.theme import BLUE, LIGHT
-from amplitude_assets.report.words import short_day
+from amplitude_assets.wording import short_day
 
 _WIDTH, _HEIGHT = 720, 250
 _LEFT, _TOP, _RIGHT, _BOTTOM = 24, 120, _WIDTH - 24, _HEIGHT - 34
@@ -15,13 +15,13 @@ _FIGURES_SHOWN = 6
 
 
 def preview_data_uri(overview: Overview) -> str:
-    """Return the picture as a `data:` URI that an image element shows."""
+    """Return the preview as a `data:` URI for an image element."""
     encoded = base64.b64encode(preview_svg(overview).encode()).decode()
     return f"data:image/svg+xml;base64,{encoded}"
 
 
 def preview_svg(overview: Overview) -> str:
-    """Return the headline figures and the line of daily active users, 720 by 250."""
+    """Return an SVG of 720 by 250 with the headline figures and the line of daily active users."""
     figures = headline_figures(overview)[:_FIGURES_SHOWN]
     width = (_RIGHT - _LEFT) / max(len(figures), 1)
     parts = [
@@ -50,7 +50,7 @@ def _figure(figure: Headline, x: float) -> str:
 
 
 def _line(values: Sequence[int]) -> list[str]:
-    """Return the line over a base, scaled to the picture; a single value is a dot."""
+    """Return the SVG elements of a line over a baseline; a single value is a dot."""
     highest = max(*values, 1)
     step = (_RIGHT - _LEFT) / max(len(values) - 1, 1)
     points = [

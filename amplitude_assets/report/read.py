@@ -1,4 +1,4 @@
-"""Reads the report's figures from gold, with the queries in `sql/`."""
+"""Read the report's figures from gold with the queries in `sql/`."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -26,24 +26,24 @@ from amplitude_assets.report.model import (
 
 Query = Callable[[str], list[tuple[Any, ...]]]
 
-# Past so many dates, the lifecycle is told by week.
-_DAYS_TOLD_BY_DAY = 42
-# A property is new or gone only against a history at least twice as long.
+# For more dates than this, the lifecycle is shown by week.
+_MAX_DAYS_BY_DAY = 42
+# Properties are listed as new or gone only when the history is more than twice this long.
 _DRIFT_WINDOW = 7 * DAY
 
 
 def read_overview(query: Query, project_id: int, zone: ZoneInfo) -> Overview:
-    """Return the figures of a project, dates in `zone`, up to the newest loaded hour.
+    """Read the figures of a project up to the newest loaded hour, with dates in `zone`.
 
-    `query` runs SQL that DuckDB and Snowflake both read. Without loaded hours the overview is
-    empty. Errors are the warehouse's own.
+    `query` runs SQL that both DuckDB and Snowflake understand. Without loaded hours the overview
+    is empty. Raises the warehouse's own errors.
     """
     made_at = datetime.now(UTC)
     ((first, newest),) = query(_sql("coverage", project_id=project_id))
     if first is None:
         return Overview(project_id, made_at)
     coverage = Coverage(HourRange(_utc(first), _utc(newest)), zone)
-    period = "day" if coverage.days <= _DAYS_TOLD_BY_DAY else "week"
+    period = "day" if coverage.days <= _MAX_DAYS_BY_DAY else "week"
     rows = _Rows(query, _values(project_id, coverage, period))
     return Overview(
         project_id=project_id,
@@ -82,7 +82,7 @@ def read_overview(query: Query, project_id: int, zone: ZoneInfo) -> Overview:
 
 
 class _Rows:
-    """The rows of the queries, all over the same project and range."""
+    """Runs the queries with the same parameters."""
 
     def __init__(self, query: Query, values: dict[str, object]) -> None:
         self._query = query
@@ -93,20 +93,20 @@ class _Rows:
 
 
 def _values(project_id: int, coverage: Coverage, period: str) -> dict[str, object]:
-    """Return what the queries leave open. All of it is ours: numbers, dates and times."""
+    """Return the parameters of the queries: numbers, dates and times, none from user input."""
     newest = coverage.hours.last
     has_history = newest - coverage.hours.first > 2 * _DRIFT_WINDOW
     return {
         "project_id": project_id,
         "first_date": coverage.first_date,
         "last_date": coverage.last_date,
-        "whole_date": coverage.last_whole_date or coverage.last_date,
+        "complete_date": coverage.last_complete_date or coverage.last_date,
         "first_week": coverage.first_date - 6 * DAY,
-        "first_hour": _written(coverage.first_shown_hour),
+        "first_hour": _timestamp(coverage.first_shown_hour),
         "period": period,
-        # Without enough history nothing can be new after the newest hour, nor gone before all.
-        "new_since": _written(newest - _DRIFT_WINDOW if has_history else coverage.ends_at),
-        "gone_since": _written(newest - _DRIFT_WINDOW if has_history else coverage.hours.first),
+        # Without enough history, these bounds make no property new and none gone.
+        "new_since": _timestamp(newest - _DRIFT_WINDOW if has_history else coverage.ends_at),
+        "gone_since": _timestamp(newest - _DRIFT_WINDOW if has_history else coverage.hours.first),
     }
 
 
@@ -146,6 +146,6 @@ def _utc(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC)
 
 
-def _written(moment: datetime) -> str:
-    """Write a moment as a timestamp literal's text, in UTC."""
+def _timestamp(moment: datetime) -> str:
+    """Format an aware time as the text of a timestamp literal in UTC."""
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}"

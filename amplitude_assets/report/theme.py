@@ -1,7 +1,7 @@
-"""The report's colours, light and dark, and what plotly is told of them.
+"""The report's light and dark colour schemes, and their plotly templates.
 
-The data colours are one set for both schemes: each has a contrast of at least 3 to 1 with both
-backgrounds (WCAG 2.2, 1.4.11), and neighbours differ in lightness or in dash as well as in hue.
+Both schemes share the data colours: each has a contrast of at least 3 to 1 with both backgrounds
+(WCAG 2.2, 1.4.11), and adjacent ones differ in lightness or dash as well as in hue.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, 
 
 @dataclass(frozen=True)
 class Scheme:
-    """The colours of one colour scheme; `ramp` runs from nothing to all in a heat map."""
+    """The colours of one scheme; `ramp` is a heat map's colours from lowest to highest."""
 
     page: str
     card: str
@@ -52,7 +52,7 @@ DARK = Scheme(
 
 
 def plotly_template(scheme: Scheme) -> go.layout.Template:
-    """Return the template that gives every chart the look of a scheme."""
+    """Return the plotly template of a scheme."""
     axis = {
         "gridcolor": scheme.line,
         "linecolor": scheme.line,

@@ -1,1 +1,1 @@
-"""Bronze and the hour ledger: one small interface, with DuckDB and Snowflake behind it."""
+"""Bronze and the hour ledger, behind one interface for DuckDB and Snowflake."""

@@ -1,13 +1,12 @@
-"""What a warehouse does for the pipeline: load hours into bronze, and tell what it holds.
+"""The interface of a warehouse: load hours into bronze, and query what it contains.
 
-DuckDB (`duckdb.py`) and Snowflake (`snowflake.py`) are behind this interface. Everything past
-bronze is dbt's.
+`duckdb/` and `snowflake/` implement it. dbt builds all layers after bronze.
 """
 
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal, Protocol
 
 from amplitude_assets.hours import HourRange, format_hour
@@ -18,13 +17,17 @@ OnLoaded = Callable[[int, int], None]
 
 
 class WarehouseError(Exception):
-    """The warehouse could not be used. The message says what to do."""
+    """The warehouse is unavailable or misconfigured. The message says what to do."""
+
+
+class RebuildNeededError(WarehouseError):
+    """The warehouse file is damaged or has an older layout; it can be rebuilt from the lake."""
 
 
 class LoadError(WarehouseError):
-    """One hour could not be loaded; what bronze held of it before is untouched.
+    """Loading one hour failed; its rows in bronze are unchanged.
 
-    It is not `retryable` when it is known that trying again does not help.
+    `retryable` is false when a retry cannot succeed.
     """
 
     def __init__(self, hour: datetime, message: str, *, retryable: bool = True) -> None:
@@ -36,7 +39,11 @@ class LoadError(WarehouseError):
 
 @dataclass(frozen=True)
 class LedgerRow:
-    """One row of `bronze.export_hours`. Times are aware, in UTC."""
+    """One row of `bronze.export_hours`. Times are aware, in UTC.
+
+    `events_in_question` is the number of events that a later, unconfirmed delivery lacks, and
+    `in_question_since` when Amplitude first returned that delivery.
+    """
 
     export_hour: datetime
     status: Literal["loaded", "empty"]
@@ -48,11 +55,16 @@ class LedgerRow:
     load_id: str
     fetched_at: datetime
     loaded_at: datetime
+    events_in_question: int = 0
+    in_question_since: datetime | None = None
 
 
 @dataclass(frozen=True)
 class HourCounts:
-    """An hour counted through the layers; silver's counts are None before dbt's first run."""
+    """The counts of an hour in each layer.
+
+    Silver's counts are None until dbt has consumed the hour's newest load.
+    """
 
     export_hour: datetime
     lines: int
@@ -64,20 +76,22 @@ class HourCounts:
 
 @dataclass
 class LoadReport:
-    """What a load did: hours replaced, hours that bronze held already, and hours that failed.
+    """The result of a load: hours that were replaced, left unchanged, or failed.
 
-    `query_ids` name the statement that wrote an hour's events, where the warehouse keeps a history.
+    For `superseded` hours, bronze has a newer delivery. `query_ids` identify the statement that
+    wrote an hour's events, in warehouses with a query history.
     """
 
     replaced: list[datetime] = field(default_factory=list)
     unchanged: list[datetime] = field(default_factory=list)
+    superseded: list[datetime] = field(default_factory=list)
     errors: list[LoadError] = field(default_factory=list)
     query_ids: dict[datetime, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class PersonLines:
-    """How many lines of an hour of bronze have these ids, which are text or null."""
+    """The number of lines in an hour of bronze that have these ids."""
 
     export_hour: datetime
     amplitude_id: str | None
@@ -86,12 +100,27 @@ class PersonLines:
     lines: int
 
 
+@dataclass(frozen=True)
+class Cost:
+    """The credits that an asset, a model or a command used on a day (UTC) in a warehouse.
+
+    `seconds` is the time that its statements ran there.
+    """
+
+    day: date
+    warehouse: str
+    asset: str
+    statements: int
+    seconds: float
+    credits: float
+
+
 class Warehouse(Protocol):
-    """The small interface that the assets, the checks and the command line use."""
+    """The interface that the assets, the checks and the command line use."""
 
     @property
     def place(self) -> str:
-        """Return where the tables are, for people."""
+        """The location of the tables, for messages."""
         ...
 
     def load(
@@ -101,63 +130,71 @@ class Warehouse(Protocol):
         load_id: str,
         on_loaded: OnLoaded = lambda _hours, _lines: None,
     ) -> LoadReport:
-        """Make bronze hold what the manifests name, replacing by the hour.
+        """Load the objects that the manifests name into bronze, replacing whole hours.
 
-        Each hour's events, rejected lines and ledger row change in one transaction, and an hour
-        whose digest the ledger has already is left alone. One bad hour does not take the others
-        with it. `on_loaded` is told the hours that are done and the lines that are read, as they
-        are; lines come first, and again where a batch is tried in parts.
-        Raises WarehouseError when the warehouse itself cannot be used.
+        Each hour's events, rejected lines and ledger row change in one transaction. An hour is
+        left unchanged when the ledger has its digest already, has a newer delivery, or has one
+        with more events and the manifest is not confirmed (`lake/acceptance.py`). A failed hour
+        does not affect the others. `on_loaded` is called with the number of finished hours and of
+        lines read; the lines of a batch that is retried hour by hour are reported again. Raises
+        WarehouseError when the warehouse itself is unavailable.
         """
         ...
 
     def load_merges(self, lake: Lake, project_id: int) -> int:
-        """Add the merge files of the lake that `bronze.merge_ids` does not have yet.
+        """Load the merge files of the lake that `bronze.merge_ids` does not have yet.
 
-        They are the files under the project's merge prefix, from Amplitude's own S3 export. A file
-        is known by its key, so one that changes needs another. Returns how many files were read.
+        They are the files of Amplitude's S3 export under the project's merge prefix. A file is
+        identified by its key, so a changed file needs a new key. Returns the number of files read.
         """
         ...
 
     def ledger(self, project_id: int, hours: HourRange) -> dict[datetime, LedgerRow]:
-        """Return the ledger's rows for a range, by hour. Empty before the first load."""
+        """Return the ledger's rows of a range, by hour; empty before the first load."""
         ...
 
     def counts(self, project_id: int, hours: HourRange) -> list[HourCounts]:
-        """Count every hour of the ledger in a range through the layers, oldest first."""
+        """Count each hour of the ledger in a range in every layer, oldest first."""
         ...
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
-        """Return the rows of a query that both engines read, such as one over gold."""
+        """Return the rows of a query in SQL that both engines understand."""
         ...
 
     def sha256(self, text: str) -> str:
-        """Return the SQL for the SHA-256 of a text, itself SQL, in hexadecimal."""
+        """Return a SQL expression for the hexadecimal SHA-256 of the SQL expression `text`."""
         ...
 
     def lines_of_people(self, project_id: int, digests: Collection[str]) -> list[PersonLines]:
-        """Return what lines of `bronze.raw_events` have one of the ids of these digests.
+        """Count the lines of `bronze.raw_events` that have an id with one of these digests.
 
-        Both the digests and their ids are as in `export/privacy.py`; the id that a line says it
-        was merged into counts.
+        Digests are those of `privacy/rules.py`. The `merged_amplitude_id` of a line counts
+        as one of its ids.
         """
         ...
 
     def drop_merges(self, project_id: int, keys: Collection[str]) -> None:
-        """Take the merges of these merge files out of `bronze.merge_ids`, to be loaded again."""
+        """Delete the rows of these merge files from `bronze.merge_ids`, to load them again."""
+        ...
+
+    def costs(self, first: date) -> list[Cost] | None:
+        """Return the credits by day, warehouse and asset since a day; None if nothing is metered.
+
+        Raises WarehouseError when the role may not read the account's usage.
+        """
         ...
 
     def exclusive(self) -> AbstractContextManager[None]:
-        """Hold the warehouse for dbt, where only one process can write at a time."""
+        """Hold the warehouse's lock while dbt writes, where only one process can write."""
         ...
 
     def compact(self) -> None:
-        """Give back the space of replaced rows, where the warehouse does not by itself."""
+        """Free the space of replaced rows, where the warehouse does not do so automatically."""
         ...
 
     def rewrite(self) -> None:
-        """Leave nothing of replaced rows in the warehouse's own files, where that is in our hands.
+        """Rewrite the warehouse's files without any bytes of deleted rows, where possible.
 
-        It takes the room of a second copy for a while.
+        Needs space for a second copy while it runs.
         """
         ...

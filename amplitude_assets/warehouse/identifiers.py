@@ -1,4 +1,4 @@
-"""Names that go into SQL as they are: checked, since an identifier cannot be a parameter."""
+"""Validate identifiers that are inserted into SQL, which cannot be parameters."""
 
 import re
 
@@ -6,15 +6,15 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_$]{0,254}")
 
 
 def identifier(text: str, parts: int = 1) -> str:
-    """Return a name of at most so many parts, with dots between them, if it needs no quotes.
+    """Return `text` if it is an unquoted SQL name of at most `parts` parts, separated by dots.
 
-    Raises ValueError, which says what would be right.
+    Raises ValueError, whose message describes a valid name.
     """
     names = text.split(".")
     if len(names) > parts or not all(_NAME.fullmatch(name) for name in names):
         dotted = f", with at most {parts - 1} dots between parts" if parts > 1 else ""
         raise ValueError(
-            f"{text!r} is not a name that SQL takes without quotes: letters, digits and _, "
-            f"not a digit first{dotted}"
+            f"{text!r} is not a valid unquoted SQL name: letters, digits and _, "
+            f"not starting with a digit{dotted}"
         )
     return text

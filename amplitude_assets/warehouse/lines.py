@@ -1,7 +1,7 @@
-"""From objects of the lake to columns: every line with its number, as Arrow batches.
+"""Read the lines of lake objects as Arrow batches, each line with its number.
 
-Arrow is what DuckDB reads without copying, so a line is never a Python object: a million events
-take seconds.
+DuckDB reads Arrow without copying, and no line becomes a Python object, so a million events take
+seconds.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -12,16 +12,16 @@ from threading import Event
 import numpy as np
 import pyarrow as pa
 
-from amplitude_assets.gzip_stream import GzipError, gunzip
-from amplitude_assets.json_lines import whole_lines
 from amplitude_assets.lake.store import Lake
+from amplitude_assets.streams.gzip_stream import GzipError, gunzip
+from amplitude_assets.streams.json_lines import whole_lines
 
 _BATCH_BYTES = 2 * 1024 * 1024
 _READERS = 4
-_WAITING_BATCHES = 4
+_QUEUED_BATCHES = 4
 
-# `object_number` is the place in the sequence of keys; `source_line` counts from one.
-# The text is marked as JSON, since the archive reader has checked each line: no second parse.
+# `object_number` is the index in the sequence of keys; `source_line` counts from one. The text has
+# the JSON type because unpacking has validated each line, so DuckDB need not parse it again.
 SCHEMA = pa.schema(
     [
         pa.field("object_number", pa.int32()),
@@ -31,16 +31,13 @@ SCHEMA = pa.schema(
 )
 
 
-class ObjectError(Exception):
-    """An object's bytes are not the gzip file that they were when it was sent."""
-
-
 class LineReader:
-    """A stream of `SCHEMA` over all lines of some objects, a few objects at a time.
+    """A stream of `SCHEMA` over all lines of some objects.
 
-    Objects are read on threads, since fetching and inflating both release the GIL. Memory is
-    bounded by a handful of batches, whatever the objects hold. `error` is the LakeError or
-    ObjectError that ended the stream early: an engine that reads Arrow wraps it in its own.
+    A few objects are read at a time, in threads, since downloading and decompressing release the
+    GIL. Memory is bounded by a few batches, whatever the size of the objects. `error` is the
+    LakeError that ended the stream early; the engine that reads the stream raises its own error
+    instead.
     """
 
     def __init__(
@@ -49,14 +46,14 @@ class LineReader:
         keys: Sequence[str],
         on_read: Callable[[int], None] = lambda _lines: None,
     ) -> None:
-        """Prepare to read; nothing is fetched before the first batch is asked for.
+        """Create a stream; reading starts with the first batch.
 
-        `on_read` is told the number of lines in each batch that is handed out.
+        `on_read` is called with the number of lines of each batch once it is consumed.
         """
         self._lake = lake
         self._keys = keys
         self._on_read = on_read
-        self._waiting: Queue[pa.RecordBatch | Exception | None] = Queue(_WAITING_BATCHES)
+        self._queue: Queue[pa.RecordBatch | Exception | None] = Queue(_QUEUED_BATCHES)
         self._stop = Event()
         self.error: Exception | None = None
         self.batches = pa.RecordBatchReader.from_batches(SCHEMA, self._read())
@@ -74,7 +71,7 @@ class LineReader:
     def _received(self) -> Iterator[pa.RecordBatch]:
         unfinished = len(self._keys)
         while unfinished:
-            item = self._waiting.get()
+            item = self._queue.get()
             if isinstance(item, Exception):
                 self.error = item
                 raise item
@@ -87,16 +84,16 @@ class LineReader:
     def _read_object(self, number: int) -> None:
         try:
             for batch in _object_batches(self._lake, self._keys[number], number):
-                self._hand_over(batch)
-            self._hand_over(None)
-        except Exception as error:  # noqa: BLE001 - raised again where batches are received
-            self._hand_over(error)
+                self._put(batch)
+            self._put(None)
+        except Exception as error:  # noqa: BLE001 - raised again by `_received`
+            self._put(error)
 
-    def _hand_over(self, item: pa.RecordBatch | Exception | None) -> None:
-        """Wait for room, but not for ever when nobody reads on."""
+    def _put(self, item: pa.RecordBatch | Exception | None) -> None:
+        """Put an item in the queue; give up when the reader has stopped."""
         while not self._stop.is_set():
             try:
-                self._waiting.put(item, timeout=0.1)
+                self._queue.put(item, timeout=0.1)
             except Full:
                 continue
             return
@@ -110,12 +107,12 @@ def _object_batches(lake: Lake, key: str, number: int) -> Iterator[pa.RecordBatc
             yield batch
             line += batch.num_rows
     except GzipError as error:
-        raise ObjectError(f"{key} is not a whole gzip file: {error}") from None
+        raise lake.damaged(key, f"is not a whole gzip file: {error}") from None
 
 
 def _batch(block: bytes, number: int, first_line: int) -> pa.RecordBatch:
     ends = np.flatnonzero(np.frombuffer(block, dtype=np.uint8) == ord("\n"))
-    # Without their line ends, so that a value is exactly the line that Amplitude sent.
+    # Line ends are removed, so that a value is exactly the line that Amplitude sent.
     offsets = np.zeros(len(ends) + 1, dtype=np.int64)
     offsets[1:] = ends - np.arange(len(ends))
     lines = pa.Array.from_buffers(

@@ -1,6 +1,6 @@
-"""The SQL of the loaders, in files: an engine's own, and those that both engines run as they are.
+"""Read the loaders' SQL scripts: an engine's own, or the one that both engines share.
 
-A parameter is written `$name`, as DuckDB takes it.
+Parameters are written `$name`, as in DuckDB.
 """
 
 from importlib import resources
@@ -10,7 +10,7 @@ Engine = Literal["duckdb", "snowflake"]
 
 
 def read_script(engine: Engine, name: str) -> str:
-    """Return a script by its name: the engine's own if there is one, else the shared one."""
-    folder = resources.files(__package__) / "sql"
-    own = folder / engine / f"{name}.sql"
-    return (own if own.is_file() else folder / "shared" / f"{name}.sql").read_text()
+    """Return the text of a script: the engine's own if it exists, else the shared one."""
+    folder = resources.files(__package__)
+    own = folder / engine / "sql" / f"{name}.sql"
+    return (own if own.is_file() else folder / "sql" / f"{name}.sql").read_text()

@@ -1,1 +1,1 @@
-"""What runs in this project's own environment: this project, the limit, the naive script."""
+"""The contenders in this project's environment: this project, the limit, the naive script."""

@@ -1,8 +1,8 @@
-"""The limit: the unavoidable work and nothing else, by the best libraries.
+"""The limit: only the unavoidable work, with the fastest libraries.
 
-Stream the zip to disk, inflate each member, check that each line is a JSON object, put the member
-in the store as it came, and insert all lines into one table with bronze's columns. It keeps no
-record, could not be run again after a crash, and does one run of hours and no more.
+Stream the zip to disk, decompress each member, check that each line is a JSON object, store the
+member unchanged, and insert all lines into one table with bronze's columns. It writes no manifests
+or load records, cannot recover from a crash, and handles only one range of hours.
 """
 
 import multiprocessing
@@ -20,8 +20,8 @@ import orjson
 import simdjson
 from isal import isal_zlib
 
-from amplitude_assets.memory import keep_freed_memory
-from bench.task import Task, read_task, tell
+from amplitude_assets.streams.allocator import keep_freed_memory
+from bench.task import Task, read_task, report_result
 
 _CHUNK = 1024 * 1024
 _GZIP = 31
@@ -41,25 +41,25 @@ from lines
 
 
 def extract(task: Task) -> None:
-    """From the API to a lake."""
+    """Export from the API to a lake."""
     began = time.monotonic()
     lines = sum(count for _, count in _extract(task))
-    tell(time.monotonic() - began, lines)
+    report_result(time.monotonic() - began, lines)
 
 
 def load(task: Task) -> None:
-    """From the lake that `extract` filled to a table."""
+    """Load the lake of `extract` into a table."""
     keys = sorted(path.name for path in (task.path / "lake").iterdir())
     began = time.monotonic()
     _load(task, keys)
-    _tell_rows(time.monotonic() - began, task.path)
+    _report_rows(time.monotonic() - began, task.path)
 
 
 def both(task: Task) -> None:
-    """From the API to a table."""
+    """Export from the API and load into a table."""
     began = time.monotonic()
     _load(task, [key for key, _ in _extract(task)])
-    _tell_rows(time.monotonic() - began, task.path)
+    _report_rows(time.monotonic() - began, task.path)
 
 
 def _extract(task: Task) -> list[tuple[str, int]]:
@@ -95,11 +95,11 @@ def _pool(path: Path) -> Executor:
 
 
 def _member(name: str, zip_path: str, folder: str) -> tuple[str, int]:
-    """Check one member and put it in the lake. The zip's and gzip's checksums are checked too."""
+    """Validate one member, including both checksums, and store it in the lake."""
     import obstore
     from obstore.store import LocalStore
 
-    packed = _opened(zip_path).read(name)
+    packed = _open_zip(zip_path).read(name)
     parser = simdjson.Parser()
     lines = 0
     rest = b""
@@ -107,7 +107,7 @@ def _member(name: str, zip_path: str, folder: str) -> tuple[str, int]:
         *whole, rest = (rest + piece).split(b"\n")
         for line in whole:
             if not _is_object(parser, line):
-                raise ValueError(f"{name} has a line that is no object")
+                raise ValueError(f"{name} has a line that is not an object")
         lines += len(whole)
     key = name.rpartition("/")[2]
     obstore.put(LocalStore(f"{folder}/lake"), key, packed)
@@ -115,8 +115,8 @@ def _member(name: str, zip_path: str, folder: str) -> tuple[str, int]:
 
 
 @cache
-def _opened(zip_path: str) -> zipfile.ZipFile:
-    """Read the zip's directory once a process."""
+def _open_zip(zip_path: str) -> zipfile.ZipFile:
+    """Read the zip's directory, once for each process."""
     return zipfile.ZipFile(zip_path)
 
 
@@ -162,7 +162,7 @@ def _load(task: Task, keys: list[str]) -> None:
 
 
 def _batches(task: Task, keys: list[str], pool: Executor, schema: object) -> Iterator[object]:
-    """Read the objects ahead of what is asked for, a few at a time."""
+    """Read objects ahead of the consumer, a few at a time."""
     waiting = []
     for number, key in enumerate(keys):
         waiting.append(pool.submit(_columns, task.folder, key, number, schema))
@@ -198,13 +198,13 @@ def _columns(folder: str, key: str, number: int, schema: object) -> object:
     )
 
 
-def _tell_rows(seconds: float, folder: Path) -> None:
+def _report_rows(seconds: float, folder: Path) -> None:
     import duckdb
 
     path = folder / "limit.duckdb"
     with duckdb.connect(str(path), read_only=True) as con:
         ((rows,),) = con.execute("select count(*) from raw_events").fetchall()
-    tell(seconds, rows, database_bytes=path.stat().st_size)
+    report_result(seconds, rows, database_bytes=path.stat().st_size)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The models: one `dbt build` over the bronze that `ours load` filled, as the asset runs it."""
+"""The models: one `dbt build` over the bronze of `ours load`, as the asset runs it."""
 
 import json
 import os
@@ -8,12 +8,15 @@ from collections import defaultdict
 from pathlib import Path
 
 from bench.contenders.ours import DUCKDB
-from bench.task import Task, read_task, tell
+from bench.task import Task, read_task, report_result
 
 
 def main(task: Task, *, full_refresh: bool) -> None:
-    """Build, and tell dbt's own seconds: from its first node to its last, without its start."""
-    from amplitude_assets.resources import DBT_PROJECT_DIR
+    """Run dbt, and report the seconds from its first node to its last, without its startup.
+
+    `full_refresh` rebuilds incremental models.
+    """
+    from amplitude_assets.dbt.project import DBT_PROJECT_DIR
 
     target = task.path / "target"
     path = task.path / DUCKDB
@@ -27,7 +30,7 @@ def main(task: Task, *, full_refresh: bool) -> None:
         f"--log-path={task.path / 'logs'}",
         "--target=duckdb",
     ]
-    subprocess.run(  # noqa: S603 - our own command
+    subprocess.run(  # noqa: S603 - only dbt
         [*command, "--full-refresh"] if full_refresh else command,
         env={**os.environ, "DUCKDB_PATH": str(path)},
         check=True,
@@ -39,7 +42,7 @@ def main(task: Task, *, full_refresh: bool) -> None:
         kind, _, name = result["unique_id"].split(".")[:3]
         kinds[kind] += result["execution_time"]
         nodes.append((round(result["execution_time"], 2), kind, name))
-    tell(
+    report_result(
         results["elapsed_time"],
         _rows(path),
         node_seconds={kind: round(seconds, 2) for kind, seconds in kinds.items()},

@@ -1,7 +1,7 @@
-"""The naive script: the whole zip in memory, JSON files written one after another, then a load.
+"""The naive script: read the whole zip into memory, write JSON files one by one, then load them.
 
-`extract` ends with the files, `read_json` loads them with DuckDB's own detection, and `rows`
-inserts a row a line.
+`extract` only writes the files, `read_json` loads them with DuckDB's type detection, and `rows`
+inserts each line as a row.
 """
 
 import gzip
@@ -14,18 +14,18 @@ from pathlib import Path
 
 import requests
 
-from bench.task import Task, read_task, tell
+from bench.task import Task, read_task, report_result
 
 
 def extract(task: Task) -> None:
-    """From the API to a folder of JSON files."""
+    """Export from the API to a folder of JSON files."""
     began = time.monotonic()
     lines = _extract(task)
-    tell(time.monotonic() - began, lines)
+    report_result(time.monotonic() - began, lines)
 
 
 def read_json(task: Task) -> None:
-    """From the API to a table, by `read_json` over the files."""
+    """Export, and load the files into a table with `read_json`."""
     began = time.monotonic()
     _extract(task)
     _load(
@@ -37,7 +37,7 @@ def read_json(task: Task) -> None:
 
 
 def rows(task: Task) -> None:
-    """From the API to a table, parsing each line and inserting each row."""
+    """Export, then parse each line and insert it as a row."""
     import duckdb
 
     began = time.monotonic()
@@ -53,7 +53,7 @@ def rows(task: Task) -> None:
                     [event["uuid"], event["event_type"], line.decode()],
                 )
         con.commit()
-    _tell_rows(time.monotonic() - began, task.path)
+    _report_rows(time.monotonic() - began, task.path)
 
 
 def _extract(task: Task) -> int:
@@ -81,16 +81,16 @@ def _load(task: Task, statement: str, began: float) -> None:
 
     with duckdb.connect(str(task.path / "naive.duckdb")) as con:
         con.execute(statement, {"files": str(task.path / "files" / "*.json")})
-    _tell_rows(time.monotonic() - began, task.path)
+    _report_rows(time.monotonic() - began, task.path)
 
 
-def _tell_rows(seconds: float, folder: Path) -> None:
+def _report_rows(seconds: float, folder: Path) -> None:
     import duckdb
 
     path = folder / "naive.duckdb"
     with duckdb.connect(str(path), read_only=True) as con:
         ((count,),) = con.execute("select count(*) from events").fetchall()
-    tell(seconds, count, database_bytes=path.stat().st_size)
+    report_result(seconds, count, database_bytes=path.stat().st_size)
 
 
 if __name__ == "__main__":

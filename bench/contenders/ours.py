@@ -1,24 +1,24 @@
-"""This project: `extract` and `load` by its library, `assets` by Dagster's own machinery."""
+"""This project: `extract` and `load` with its library, `assets` with Dagster."""
 
 import os
 import sys
 import time
 from pathlib import Path
 
-from bench.task import Task, read_task, tell
+from bench.task import Task, read_task, report_result
 
 DUCKDB = "warehouse.duckdb"
 
 
 def extract(task: Task) -> None:
-    """Bring hours from the API to a lake, as the first three assets do."""
-    from amplitude_assets.export.client import ExportClient
-    from amplitude_assets.export.hour_files import HourFiles
+    """Export hours from the API to a lake, as the first three assets do."""
+    from amplitude_assets.export.api.client import ExportClient
+    from amplitude_assets.export.archive.hour_files import HourFiles
     from amplitude_assets.export.landing import Landing
+    from amplitude_assets.export.to_lake import publish_all
     from amplitude_assets.hours import contiguous_ranges
-    from amplitude_assets.lake.publish import Published
+    from amplitude_assets.lake.commit import Published
     from amplitude_assets.lake.store import Lake
-    from amplitude_assets.publishing import publish_all
 
     client = ExportClient(task.origin, task.api_key, task.secret_key, project_id=task.project_id)
     landing = Landing(task.path / "landing", task.project_id)
@@ -36,13 +36,13 @@ def extract(task: Task) -> None:
     failed = [*errors, *(p for p in published.values() if not isinstance(p, Published))]
     if failed:
         raise SystemExit(str(failed[0]))
-    tell(seconds, lines)
+    report_result(seconds, lines)
 
 
 def load(task: Task) -> None:
-    """Load the lake that `extract` filled into bronze, in one call for all hours."""
+    """Load the lake of `extract` into bronze, in one call for all hours."""
     from amplitude_assets.lake.store import Lake
-    from amplitude_assets.warehouse.duckdb import DuckDBWarehouse
+    from amplitude_assets.warehouse.duckdb.warehouse import DuckDBWarehouse
 
     lake = Lake((task.path / "lake").as_uri())
     warehouse = DuckDBWarehouse(task.path / DUCKDB)
@@ -52,7 +52,7 @@ def load(task: Task) -> None:
     seconds = time.monotonic() - began
     if report.errors:
         raise SystemExit(str(report.errors[0]))
-    _tell_rows(seconds, task.path)
+    _report_rows(seconds, task.path)
 
 
 def assets(task: Task) -> None:
@@ -68,8 +68,8 @@ def assets(task: Task) -> None:
     from amplitude_assets.config import load_settings
     from amplitude_assets.definitions import build_definitions
     from amplitude_assets.hours import HourRange
-    from amplitude_assets.instance import open_instance
-    from amplitude_assets.main_run import MainRun
+    from amplitude_assets.instance.home import open_instance
+    from amplitude_assets.runs.in_process import MainRun
 
     settings = load_settings()
     hours = HourRange(task.hours[0], task.hours[-1])
@@ -81,10 +81,10 @@ def assets(task: Task) -> None:
         seconds = time.monotonic() - began
     if not run.outcome.succeeded:
         raise SystemExit("; ".join(run.outcome.reasons))
-    _tell_rows(seconds, task.path)
+    _report_rows(seconds, task.path)
 
 
-def _tell_rows(seconds: float, folder: Path) -> None:
+def _report_rows(seconds: float, folder: Path) -> None:
     import duckdb
 
     path = folder / DUCKDB
@@ -93,7 +93,7 @@ def _tell_rows(seconds: float, folder: Path) -> None:
             "select (select count(*) from bronze.raw_events), "
             "(select count(*) from bronze.rejected_lines)"
         ).fetchall()
-    tell(seconds, rows + bad, database_bytes=path.stat().st_size)
+    report_result(seconds, rows + bad, database_bytes=path.stat().st_size)
 
 
 if __name__ == "__main__":

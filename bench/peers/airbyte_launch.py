@@ -1,4 +1,4 @@
-"""Airbyte's source, asking our server: in its own environment, with nothing else changed."""
+"""Launch Airbyte's source against the benchmark's server, otherwise unchanged."""
 
 import os
 import sys

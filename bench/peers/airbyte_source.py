@@ -1,6 +1,6 @@
-"""Airbyte's source for Amplitude: its records come to standard output, and nothing is loaded.
+"""Airbyte's source for Amplitude: it writes records to standard output, and nothing is loaded.
 
-Run in the environment that `airbyte-source-amplitude` is installed in.
+Runs in the environment of `airbyte-source-amplitude`.
 """
 
 import json
@@ -14,7 +14,7 @@ _RECORD = b'"type":"RECORD"'
 
 
 def main() -> None:
-    """Read the stream of events to its end, counting the records as they come."""
+    """Read the stream of events to its end, and count the records."""
     task = json.loads(sys.argv[-1])
     folder = Path(task["folder"])
     config = folder / "config.json"
@@ -62,10 +62,10 @@ def main() -> None:
             tail = chunk[-len(_RECORD) + 1 :]
         status = process.wait()
     ended = time.monotonic()
-    said = (folder / "stderr.txt").read_text()
+    stderr = (folder / "stderr.txt").read_text()
     if status:
-        sys.exit(said[-2000:])
-    began = float(said.split("BENCH-BEGAN ")[1].split()[0])
+        sys.exit(stderr[-2000:])
+    began = float(stderr.split("BENCH-BEGAN ")[1].split()[0])
     print("BENCH-RESULT " + json.dumps({"seconds": ended - began, "rows": records}))
 
 

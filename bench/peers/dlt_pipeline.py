@@ -1,8 +1,8 @@
-"""dlt with requests, into a DuckDB file, in the environment that dlt is installed in.
+"""dlt with requests, into a DuckDB file. Runs in the environment of dlt.
 
-`nested` is its default, `flat` keeps properties as JSON, `lines` makes a row of a raw line. Each
-goes through Parquet, since the INSERT statements that dlt writes by itself take several times as
-long: https://dlthub.com/docs/dlt-ecosystem/destinations/duckdb
+`nested` is dlt's default, `flat` keeps properties as JSON, and `lines` loads raw lines as rows.
+All use Parquet files, since dlt's default of INSERT statements takes several times as long:
+https://dlthub.com/docs/dlt-ecosystem/destinations/duckdb
 """
 
 import gzip
@@ -28,13 +28,13 @@ def main() -> None:
 
     @dlt.resource(name="events")
     def nested():
-        """Yield events as dicts: dlt makes a column or a table of what is in them."""
+        """Yield events as dicts: dlt makes columns and tables of nested values."""
         for page in _pages(task):
             yield [json.loads(line, parse_int=_integer) for line in page]
 
     @dlt.resource(name="events", max_table_nesting=0)
     def flat():
-        """Yield events as dicts: dlt makes a column of each key, and JSON of what is in it."""
+        """Yield events as dicts: dlt makes a column of each key, with nested values as JSON."""
         for page in _pages(task):
             yield [json.loads(line, parse_int=_integer) for line in page]
 
@@ -62,7 +62,7 @@ def main() -> None:
 
 
 def _pages(task):
-    """Yield lists of lines, as dlt's guide to performance has it."""
+    """Yield lists of lines, as dlt's performance guide recommends."""
     from dlt.sources.helpers import requests
 
     response = requests.get(
@@ -84,7 +84,7 @@ def _pages(task):
 
 
 def _integer(text):
-    """Keep a whole number over 64 bits as text: dlt refuses a pipeline that holds one."""
+    """Parse an integer, but keep one over 64 bits as text: dlt fails on such numbers."""
     return int(text) if len(text) < 19 else text
 
 

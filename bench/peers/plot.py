@@ -1,6 +1,6 @@
-"""The picture of growth: events per second over events, and seconds an hour over hours.
+"""Plot events per second by number of events, and time per hour by number of hours.
 
-Run in an environment that `matplotlib` is installed in.
+Runs in the environment of `matplotlib`.
 """
 
 import json
@@ -14,7 +14,7 @@ import matplotlib.pyplot as plt
 
 
 def main() -> None:
-    """Draw the figures of the first file into the second."""
+    """Plot the figures of the first argument, a JSON file, to the second, an image file."""
     figures = json.loads(Path(sys.argv[1]).read_text())
     _, (left, right) = plt.subplots(1, 2, figsize=(13, 6), layout="constrained")
     for axes, draw, part in ((left, _events, "events"), (right, _hours, "hours")):

@@ -1,7 +1,7 @@
-"""PyAirbyte: Airbyte's source, loaded into a DuckDB file by its own cache.
+"""PyAirbyte: Airbyte's source, loaded into a DuckDB file by PyAirbyte's cache.
 
-Run in the environment that `airbyte` is installed in. The source is run from its own, which the
-variable `BENCH_SOURCE_PYTHON` names.
+Runs in the environment of `airbyte`. The source runs in its own environment, whose Python is
+`BENCH_SOURCE_PYTHON`.
 """
 
 import json
@@ -12,7 +12,7 @@ from pathlib import Path
 
 
 def main() -> None:
-    """Read the stream of events into the cache, with PyAirbyte's own choice of how to write."""
+    """Read the stream of events into the cache, with PyAirbyte's default write strategy."""
     task = json.loads(sys.argv[-1])
     folder = Path(task["folder"])
     os.environ.update(

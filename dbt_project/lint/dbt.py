@@ -1,11 +1,11 @@
-"""What `dbt.*` macros render, near enough for sqlfluff's jinja templater, which knows no dbt."""
+"""Approximate the `dbt.*` macros for sqlfluff's jinja templater, which does not provide them."""
 
 
 def dateadd(datepart: str, interval: object, from_date_or_timestamp: str) -> str:
-    """Return a call that looks like the engine's own."""
+    """Return the engine's dateadd call."""
     return f"dateadd({datepart}, {interval}, {from_date_or_timestamp})"
 
 
 def datediff(first_date: str, second_date: str, datepart: str) -> str:
-    """Return a call that looks like the engine's own."""
+    """Return the engine's datediff call."""
     return f"datediff({datepart}, {first_date}, {second_date})"

@@ -1,6 +1,6 @@
-{# Dates of the reporting calendar. Times are UTC without zone everywhere else. #}
+{# Dates of the reporting calendar. All times are UTC without zone. #}
 
-{# The day of PROJECT_TIMEZONE that a UTC time falls in. #}
+{# The day in PROJECT_TIMEZONE of a UTC time. #}
 {% macro to_project_date(timestamp) -%}
     {%- if project_timezone() == 'UTC' -%}
         cast({{ timestamp }} as date)
@@ -17,7 +17,21 @@
     cast(convert_timezone('UTC', '{{ project_timezone() }}', {{ timestamp }}) as date)
 {%- endmacro %}
 
-{# The first day of the week (WEEK_START) that holds a date. #}
+{#
+    A time of an exported event (UTC), or NULL if it is implausible: before `earliest_event_date`, or
+    `latest_event_days` or more after its upload hour. Without this limit, two events dated 1000 and 2999 would
+    expand each daily table to 730,485 rows.
+#}
+{% macro plausible_time(time) -%}
+    case
+        when
+            {{ time }} >= timestamp '{{ var("earliest_event_date") }} 00:00:00'
+            and {{ time }} < export_hour + interval '{{ var("latest_event_days") }} days'
+            then {{ time }}
+    end
+{%- endmacro %}
+
+{# The first day of the week (WEEK_START) that contains a date. #}
 {% macro week_of(date) -%}
     {{ return(adapter.dispatch('week_of')(date)) }}
 {%- endmacro %}

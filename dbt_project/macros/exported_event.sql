@@ -1,7 +1,7 @@
 {#
-    The exported event: its 55 columns, their types, and how an engine reads them from one JSON value.
-    Names are Amplitude's own; the three with a dollar sign lose it, and `$schema` would then be a
-    keyword, so it is schema_version.
+    The exported event: its 55 columns, their types, and how each engine reads them from one JSON value. Names are
+    Amplitude's; three of them lose their dollar sign, and `$schema` becomes schema_version because `schema` is a
+    keyword.
 #}
 
 {% macro exported_columns() %}
@@ -32,7 +32,7 @@
     {{ return(columns) }}
 {% endmacro %}
 
-{# One JSON event, made ready for exported_value. DuckDB parses it here, once, into a struct. #}
+{# One JSON event, prepared for exported_value. DuckDB parses it once, into a struct. #}
 {% macro parse_exported(event) -%}
     {{ return(adapter.dispatch('parse_exported')(event)) }}
 {%- endmacro %}
@@ -49,7 +49,7 @@
     {{ event }}
 {%- endmacro %}
 
-{# One column of an event that parse_exported made ready, typed. #}
+{# One typed column of an event prepared by parse_exported. #}
 {% macro exported_value(event, column) -%}
     {%- set raw = adapter.dispatch('exported_raw')(event, column) -%}
     {{ raw if column.type == 'json' else typed_value(raw, column.type) }}

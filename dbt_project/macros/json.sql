@@ -1,9 +1,9 @@
 {#
-    Reading semi-structured columns, for both engines. Objects have any keys: dots, spaces, `$`, keys
-    that differ by case only.
+    Access to semi-structured columns, for both engines. Keys can contain dots, spaces and `$`, and can differ only
+    in letter case.
 #}
 
-{# A top-level value of a JSON object as text: NULL if it is missing or null. #}
+{# A top-level value of a JSON object as text; NULL if it is missing or null. #}
 {% macro json_text(json, key) -%}
     {{ return(adapter.dispatch('json_text')(json, key)) }}
 {%- endmacro %}
@@ -17,8 +17,9 @@
 {%- endmacro %}
 
 {#
-    Whether an object may have one of some keys: false only if it has none of them. Most objects are told
-    apart so without parsing. Letters of a key may be written as `\u0024`. Snowflake has parsed them already.
+    Whether an object can have one of the keys; false only if it has none of them. Rules out most objects without
+    parsing them. Text with `\u` is not ruled out, because keys can be escaped as in `\u0024`. Snowflake stores
+    objects parsed and needs no such test.
 #}
 {% macro json_may_have(json, keys) -%}
     {{ return(adapter.dispatch('json_may_have')(json, keys)) }}
@@ -34,49 +35,77 @@
     true
 {%- endmacro %}
 
-{# A top-level value of a JSON object as JSON, the key in a column. #}
-{% macro json_lookup(json, key) -%}
-    {{ return(adapter.dispatch('json_lookup')(json, key)) }}
+{# The value at a path of keys in a JSON object, as JSON. The keys are columns. #}
+{% macro json_lookup(json, keys) -%}
+    {{ return(adapter.dispatch('json_lookup')(json, keys)) }}
 {%- endmacro %}
 
-{% macro duckdb__json_lookup(json, key) -%}
-    json_extract({{ json }}, '/' || replace(replace({{ key }}, '~', '~0'), '/', '~1'))
+{# One pointer for the whole path: a separate call per key would copy the subtree for every row. #}
+{% macro duckdb__json_lookup(json, keys) -%}
+    json_extract({{ json }}, {% for key in keys %}'/' || replace(replace({{ key }}, '~', '~0'), '/', '~1'){{ ' || ' if not loop.last }}{% endfor %})
 {%- endmacro %}
 
-{% macro snowflake__json_lookup(json, key) -%}
-    get({{ json }}, {{ key }})
+{% macro snowflake__json_lookup(json, keys) -%}
+    {%- for _ in keys %}get({% endfor %}{{ json }}{% for key in keys %}, {{ key }}){% endfor %}
 {%- endmacro %}
 
 {#
-    The entries of a JSON object or array as rows, to put after a from clause: `alias.key` and
-    `alias.value`. NULL has none.
+    Whether a value is too large for many key lookups: DuckDB parses the whole text for each lookup, and keeps the
+    parsed values until it has processed 2,048 rows. Snowflake stores values parsed.
 #}
-{% macro json_entries(json, alias) -%}
-    {{ return(adapter.dispatch('json_entries')(json, alias)) }}
+{% macro json_is_large(json) -%}
+    {{ return(adapter.dispatch('json_is_large')(json)) }}
 {%- endmacro %}
 
-{% macro duckdb__json_entries(json, alias) -%}
-    cross join json_each({{ json }}) as {{ alias }}
+{% macro duckdb__json_is_large(json) -%}
+    coalesce(strlen({{ json }}) > 4000, false)
 {%- endmacro %}
 
-{% macro snowflake__json_entries(json, alias) -%}
-    cross join lateral flatten(input => {{ json }}) as {{ alias }}
+{% macro snowflake__json_is_large(json) -%}
+    false
 {%- endmacro %}
 
-{# A JSON value as text, without the quotes of a string. #}
-{% macro json_as_text(json) -%}
-    {{ return(adapter.dispatch('json_as_text')(json)) }}
+{#
+    A select of the members of a JSON object in a column of `relation`, one row each: `columns`, `key` and `value`.
+    A value that is not an object has no members.
+#}
+{% macro json_members(relation, columns, json) -%}
+    {{ return(adapter.dispatch('json_members')(relation, columns | join(', '), json)) }}
 {%- endmacro %}
 
-{% macro duckdb__json_as_text(json) -%}
-    json_extract_string({{ json }}, '$')
+{# Not json_each, which repeats the whole object for every member and so needs unbounded memory. #}
+{% macro duckdb__json_members(relation, columns, json) -%}
+    select {{ columns }}, unnest(json_keys({{ json }})) as key, unnest(json_extract({{ json }}, '$.*')) as value
+    from {{ relation }}
 {%- endmacro %}
 
-{% macro snowflake__json_as_text(json) -%}
-    {{ json }}::varchar
+{# The alias is unique to the relation: Dagster's column lineage uses sqlglot, which fails on a repeated alias. #}
+{% macro snowflake__json_members(relation, columns, json) -%}
+    {%- set member = relation ~ '_member' -%}
+    select {{ columns }}, {{ member }}.key, {{ member }}.value
+    from {{ relation }}
+    cross join lateral flatten(input => {{ json }}) as {{ member }}
+    where is_object({{ json }})
 {%- endmacro %}
 
-{# A JSON array as it is, and any other value as an array of one. #}
+{# A select of the elements of a JSON array, one row each: `columns` and `value`, text without the quotes of a string. #}
+{% macro json_element_texts(relation, columns, json) -%}
+    {{ return(adapter.dispatch('json_element_texts')(relation, columns | join(', '), json)) }}
+{%- endmacro %}
+
+{% macro duckdb__json_element_texts(relation, columns, json) -%}
+    select {{ columns }}, unnest(json_extract_string({{ json }}, '$[*]')) as value
+    from {{ relation }}
+{%- endmacro %}
+
+{% macro snowflake__json_element_texts(relation, columns, json) -%}
+    {%- set element = relation ~ '_element' -%}
+    select {{ columns }}, {{ element }}.value::varchar as value
+    from {{ relation }}
+    cross join lateral flatten(input => {{ json }}) as {{ element }}
+{%- endmacro %}
+
+{# A JSON array unchanged, any other value as an array of one element. #}
 {% macro json_as_array(json) -%}
     {{ return(adapter.dispatch('json_as_array')(json)) }}
 {%- endmacro %}
@@ -89,7 +118,7 @@
     to_array({{ json }})
 {%- endmacro %}
 
-{# Say whether a JSON value is an object. #}
+{# Whether a JSON value is an object. #}
 {% macro json_is_object(json) -%}
     {{ return(adapter.dispatch('json_is_object')(json)) }}
 {%- endmacro %}
@@ -103,22 +132,25 @@
 {%- endmacro %}
 
 {#
-    A short text instead of a JSON object, equal for equal text; NULL for what is no object. Two texts share
-    one by chance once in 2^64. What looks for changes reads this, and the objects of the changes only.
+    A short hash of the text of a JSON object; NULL for a value that is not an object. Two different texts have the
+    same hash with a probability of 1 in 2^64. Models compare hashes and read only the objects that changed.
 #}
 {% macro json_object_hash(json) -%}
     case when {{ json_is_object(json) }} then left(md5(cast({{ json }} as varchar)), 16) end
 {%- endmacro %}
 
-{# JSON as text that is equal for equal values, whatever the order of their keys. #}
+{# JSON as canonical text, which is equal for equal values in any order of their keys. #}
 {% macro json_canonical(json) -%}
     {{ return(adapter.dispatch('json_canonical')(json)) }}
 {%- endmacro %}
 
-{# A VARIANT has its keys in order. Text nested out of all reason is left alone: it overflows the stack. #}
+{#
+    The keys of a VARIANT are sorted. Very deeply nested text is not converted, because it overflows the stack, and
+    neither is text with very many keys, because the conversion time grows with their square.
+#}
 {% macro duckdb__json_canonical(json) -%}
     case
-        when {{ json_brackets(json) }} < 2000 then cast(cast(cast({{ json }} as variant) as json) as varchar)
+        when {{ json_brackets(json) }} < 2000 and {{ json_colons(json) }} < 5000 then cast(cast(cast({{ json }} as variant) as json) as varchar)
         else cast({{ json }} as varchar)
     end
 {%- endmacro %}
@@ -128,70 +160,129 @@
 {%- endmacro %}
 
 {#
-    How often each top-level key occurs, by its JSON type: string, number, boolean, array, object or
-    null. `relation` has the columns `by` and a column `properties`; what is not an object has no keys.
+    The maximum number of keys per object in property_catalog, and of groups per event. Amplitude's own limits are
+    1,000 user properties and 2,000 event properties per project. event_faults counts what is left out.
+#}
+{% macro most_keys() -%}
+    1000
+{%- endmacro %}
+
+{# The number of keys of a JSON object; 0 or NULL for anything else. #}
+{% macro json_key_count(json) -%}
+    {{ return(adapter.dispatch('json_key_count')(json)) }}
+{%- endmacro %}
+
+{# A key takes at least four bytes, so objects below that size are not parsed. #}
+{% macro duckdb__json_key_count(json) -%}
+    case when strlen({{ json }}) > 4 * {{ most_keys() }} then len(json_keys({{ json }})) else 0 end
+{%- endmacro %}
+
+{% macro snowflake__json_key_count(json) -%}
+    case when is_object({{ json }}) then array_size(object_keys({{ json }})) end
+{%- endmacro %}
+
+{# Whether a JSON value can have more than most_keys() entries; false only if it has not. #}
+{% macro json_may_have_many(json) -%}
+    {{ return(adapter.dispatch('json_may_have_many')(json)) }}
+{%- endmacro %}
+
+{# An entry takes at least two bytes, such as `1,`. #}
+{% macro duckdb__json_may_have_many(json) -%}
+    strlen({{ json }}) > 2 * {{ most_keys() }}
+{%- endmacro %}
+
+{% macro snowflake__json_may_have_many(json) -%}
+    {{ json }} is not null
+{%- endmacro %}
+
+{#
+    The number of occurrences of each top-level key, by JSON type: string, number, boolean, array, object or null. Of
+    an object with more than most_keys() keys, only the first by name are counted. `relation` has the columns `by` and
+    a column `properties`; a value that is not an object has no keys.
 #}
 {% macro count_json_keys(relation, by) -%}
     {{ return(adapter.dispatch('count_json_keys')(relation, by | join(', '))) }}
 {%- endmacro %}
 
 {#
-    On DuckDB many rows share a shape, and taking a shape apart once is many times faster than every
-    row. json_structure stops at a depth of 128, so what has as many brackets is taken apart itself.
+    Many rows share a shape (the lists of their keys and types). DuckDB unnests each shape once, which is many times
+    faster than unnesting every row. A key that occurs twice in an object counts once, with its first value.
 #}
 {% macro duckdb__count_json_keys(relation, by) -%}
     select
         {{ by }},
-        entry.key,
-        case
-            when entry.type in ('OBJECT', 'ARRAY') then lower(entry.type)
-            when shape is null
-                then
-                    case entry.type
-                        when 'VARCHAR' then 'string' when 'BOOLEAN' then 'boolean' when 'NULL' then 'null' else 'number'
-                    end
-            else
-                case entry.value
-                    when '"VARCHAR"' then 'string' when '"BOOLEAN"' then 'boolean' when '"NULL"' then 'null'
-                    when '"JSON"' then 'object' else 'number'
-                end
+        key,
+        case type
+            when 'VARCHAR' then 'string' when 'BOOLEAN' then 'boolean' when 'NULL' then 'null' when 'OBJECT' then 'object'
+            when 'ARRAY' then 'array' else 'number'
         end as json_type,
         sum(occurrences) as occurrences
     from (
         select
             {{ by }},
-            case when {{ json_brackets('properties') }} < 100 then json_structure(properties) end as shape,
-            case when {{ json_brackets('properties') }} >= 100 then properties end as deep_properties,
-            count(*) as occurrences
-        from {{ relation }}
-        group by {{ by }}, shape, deep_properties
-    ) as shapes
-    cross join json_each(coalesce(shape, deep_properties)) as entry
-    -- Keys of objects have a path such as $.name; elements of arrays and lone values have not.
-    where entry.fullkey like '$.%'
-    group by {{ by }}, entry.key, json_type
+            shape_number,
+            key,
+            arg_min(type, place) as type,
+            max(occurrences) as occurrences
+        from (
+            select
+                {{ by }},
+                row_number() over () as shape_number,
+                occurrences,
+                unnest(keys) as key,
+                unnest(types) as type,
+                generate_subscripts(keys, 1) as place
+            from (
+                select
+                    {{ by }},
+                    json_keys(properties) as keys,
+                    json_type(properties, '$.*') as types,
+                    count(*) as occurrences
+                from {{ relation }}
+                group by {{ by }}, keys, types
+            ) as shapes
+        ) as members
+        group by {{ by }}, shape_number, key
+        qualify row_number() over (partition by shape_number order by key) <= {{ most_keys() }}
+    ) as counted_members
+    group by {{ by }}, key, json_type
 {%- endmacro %}
 
+{# Only the keys of objects with too many keys are sorted. #}
 {% macro snowflake__count_json_keys(relation, by) -%}
     select
         {{ by }},
-        entry.key,
+        key,
         case
-            when is_null_value(entry.value) then 'null'
-            when is_object(entry.value) then 'object'
-            when is_array(entry.value) then 'array'
-            when is_boolean(entry.value) then 'boolean'
-            when is_varchar(entry.value) then 'string'
+            when is_null_value(value) then 'null'
+            when is_object(value) then 'object'
+            when is_array(value) then 'array'
+            when is_boolean(value) then 'boolean'
+            when is_varchar(value) then 'string'
             else 'number'
         end as json_type,
         count(*) as occurrences
-    from {{ relation }}
-    cross join lateral flatten(input => properties) as entry
-    where is_object(properties)
-    group by {{ by }}, entry.key, json_type
+    from (
+        select {{ by }}, member.key, member.value
+        from {{ relation }}
+        cross join lateral flatten(input => properties) as member
+        where {{ json_key_count('properties') }} <= {{ most_keys() }}
+        union all
+        select {{ by }}, member.key, member.value
+        from {{ relation }}
+        cross join lateral flatten(input => properties) as member
+        where {{ json_key_count('properties') }} > {{ most_keys() }}
+        qualify row_number() over (partition by member.seq order by member.key) <= {{ most_keys() }}
+    ) as members
+    group by {{ by }}, key, json_type
 {%- endmacro %}
 
-{# DuckDB: an upper bound for the depth of a JSON text, that costs nothing. #}
+{# DuckDB: a cheap upper bound for the nesting depth of a JSON text. #}
 {% macro json_brackets(json) -%}
     2 * strlen({{ json }}) - strlen(replace(cast({{ json }} as varchar), '{', '')) - strlen(replace(cast({{ json }} as varchar), '[', ''))
+{%- endmacro %}
+
+{# DuckDB: an upper bound for the number of keys in a JSON text, at any depth. #}
+{% macro json_colons(json) -%}
+    strlen({{ json }}) - strlen(replace(cast({{ json }} as varchar), ':', ''))
 {%- endmacro %}

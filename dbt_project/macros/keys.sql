@@ -1,6 +1,6 @@
-{# Keys that silver makes. #}
+{# Keys that silver computes. #}
 
-{# A readable key for the person behind an event, within the project. #}
+{# A readable key for the user of an event, unique across projects. #}
 {% macro user_key(project_id, amplitude_id, user_id, device_id) -%}
     cast({{ project_id }} as varchar) || '-' || coalesce(
         cast({{ amplitude_id }} as varchar), 'user:' || {{ user_id }}, 'device:' || {{ device_id }}, 'unknown'
@@ -8,8 +8,8 @@
 {%- endmacro %}
 
 {#
-    A fixed-length key over several columns, the same on every engine. A NULL counts as a value, written
-    as backslash and N; in text, Snowflake takes a single backslash away.
+    A fixed-length hash over several columns, the same on every engine. A NULL is hashed as backslash and N. Snowflake
+    treats a backslash in a string literal as an escape, so it is doubled there.
 #}
 {% macro surrogate_key(columns) -%}
     md5(
@@ -20,14 +20,13 @@
 {%- endmacro %}
 
 {#
-    Text that sorts as the events happened, and never ties: the event's time, then its uuid. It is
-    what max_by and min_by need to give the same answer every time.
+    Text that sorts events by time and then uuid, without ties, so that max_by and min_by are deterministic.
 #}
 {% macro moment_key(timestamp, uuid) -%}
     cast({{ epoch_us(timestamp) }} + 500000000000000000 as varchar) || {{ uuid }}
 {%- endmacro %}
 
-{# The value of the first or last event that has one. #}
+{# The value of the first (or, below, the last) event that has one. #}
 {% macro first_value_of(column, moment='moment') -%}
     min_by({{ column }}, case when {{ column }} is not null then {{ moment }} end)
 {%- endmacro %}

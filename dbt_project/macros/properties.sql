@@ -1,6 +1,6 @@
 {#
-    One property out of the semi-structured columns of an event, typed. The key is written exactly as
-    it was sent. A value that is not of the type is NULL.
+    One typed property from the semi-structured columns of an event. The key must be spelled exactly as sent. A value
+    of another type is NULL.
 
         select event_time, {{ event_property('Total Price', 'number') }} as total_price
         from {{ ref('events') }}
@@ -13,14 +13,14 @@
     {{ typed_value(json_text(column, key), type) }}
 {%- endmacro %}
 
-{# The same for a user property, as it was at the time of the event. #}
+{# One typed user property at the time of the event; arguments as in event_property. #}
 {% macro user_property(key, type='text', column='user_properties') -%}
     {{ typed_value(json_text(column, key), type) }}
 {%- endmacro %}
 
 {#
-    The rows of the seed promoted_properties: properties that get a typed column of silver.events.
-    The seed is built before the models that ask. No rows while dbt only parses.
+    The rows of the seed promoted_properties: the properties that get a typed column in silver.events. Models that
+    call this must depend on the seed. No rows while dbt parses.
 #}
 {% macro promoted_properties() %}
     {% set promoted = [] %}

@@ -1,6 +1,6 @@
-{# The two reporting settings, and the one place that reads each of them. #}
+{# The only readers of the reporting settings and of the warehouse for rebuilds. #}
 
-{# The time zone of a reporting day, an IANA name. #}
+{# The IANA name of the time zone of a reporting day. #}
 {% macro project_timezone() -%}
     {{ return(env_var('PROJECT_TIMEZONE', 'UTC')) }}
 {%- endmacro %}
@@ -9,7 +9,18 @@
 {% macro week_start() -%}
     {% set day = env_var('WEEK_START', 'monday') | lower %}
     {% if day not in ('monday', 'sunday') %}
-        {{ exceptions.raise_compiler_error("WEEK_START is '" ~ day ~ "'; write monday or sunday") }}
+        {{ exceptions.raise_compiler_error("WEEK_START is '" ~ day ~ "'; it must be monday or sunday") }}
     {% endif %}
     {{ return(day) }}
+{%- endmacro %}
+
+{#
+    Before each model of a rebuild: switch the session to SNOWFLAKE_REBUILD_WAREHOUSE. dbt's own `snowflake_warehouse`
+    cannot do this, because dbt reads it before it knows whether the run is a rebuild.
+#}
+{% macro use_rebuild_warehouse() -%}
+    {%- set warehouse = env_var('SNOWFLAKE_REBUILD_WAREHOUSE', '') -%}
+    {%- if execute and warehouse and target.type == 'snowflake' and (flags.FULL_REFRESH or batch_is_rebuild()) -%}
+        use warehouse {{ warehouse }}
+    {%- endif -%}
 {%- endmacro %}

@@ -1,10 +1,9 @@
-{# Which rows a data test looks at. #}
+{# The rows that a data test checks. #}
 
 {#
-    What stands for the model in a generic test, overriding dbt's own macro. A test that runs in a build
-    looks at the rows which that build touched; all others were looked at when they were touched. In
-    `dbt test`, and in a build that makes everything again, it looks at the whole table.
-    A `where` of the test's own is honoured, as dbt does.
+    Override dbt's macro for the relation under a generic test. In a build, a test checks only the rows that the build
+    touched; all other rows were checked when they were touched. In `dbt test` and in a rebuild it checks the whole
+    table. The test's `where` setting applies, as in dbt.
 #}
 {% macro get_where_subquery(relation) -%}
     {%- set rows = touched_rows(relation) or relation -%}
@@ -16,8 +15,8 @@
 {%- endmacro %}
 
 {#
-    The rows that the build touched, by `meta.touched` of the model under test, or none for the whole table.
-    There is a select for each way to touch one: with `or` between them, an engine compares every row.
+    The rows that the build touched, according to `meta.touched` of the tested model, or none for the whole table. One
+    select per relation in `meta.touched`: with `or` instead, an engine compares every row.
 #}
 {% macro touched_rows(relation) -%}
     {%- if not execute or flags.WHICH != 'build' or not model.attached_node -%}
@@ -34,14 +33,14 @@
     {%- set rows = '(' ~ selects | join(' union all ') ~ ')' -%}
     {%- set unique_columns = columns_that_must_be_unique() -%}
     {%- if unique_columns -%}
-        {# A row that was not touched may have the key of one that was. #}
+        {# An untouched row can have the same key as a touched row. #}
         {%- set has_key = keys_are_in(unique_columns, rows ~ ' as touched_rows') -%}
         {%- set rows = '(select * from ' ~ relation ~ ' where ' ~ has_key ~ ')' -%}
     {%- endif -%}
     {{ return(rows) }}
 {%- endmacro %}
 
-{# The columns of the key that this test is about; nothing for a test of rows. #}
+{# The key columns of a uniqueness test; empty for any other test. #}
 {% macro columns_that_must_be_unique() -%}
     {%- set test = model.test_metadata -%}
     {%- if test.name == 'unique' -%}

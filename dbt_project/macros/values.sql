@@ -1,10 +1,9 @@
 {#
-    Values out of an exported event, for both engines: used in models/bronze and in the first
-    models of silver. After that there are plain columns only.
-    A value that is not what it should be becomes NULL. No row ever fails.
+    Typed values from an exported event, for both engines. Used in models/bronze and in the first models of silver; the
+    other models read plain columns. A value of the wrong type becomes NULL, so no row fails.
 #}
 
-{# Text to a whole number. #}
+{# Convert text to an integer. #}
 {% macro to_integer(text) -%}
     {{ return(adapter.dispatch('to_integer')(text)) }}
 {%- endmacro %}
@@ -17,7 +16,7 @@
     try_to_number({{ text }}, 38, 0)
 {%- endmacro %}
 
-{# Text to a floating point number. #}
+{# Convert text to a floating-point number. #}
 {% macro to_double(text) -%}
     {{ return(adapter.dispatch('to_double')(text)) }}
 {%- endmacro %}
@@ -30,7 +29,7 @@
     try_to_double({{ text }})
 {%- endmacro %}
 
-{# Text to an exact number, for money. #}
+{# Convert text to an exact decimal, for money. #}
 {% macro to_decimal(text) -%}
     {{ return(adapter.dispatch('to_decimal')(text)) }}
 {%- endmacro %}
@@ -43,21 +42,21 @@
     try_to_decimal({{ text }}, 38, 9)
 {%- endmacro %}
 
-{# Text to a boolean, as tolerant as the senders are careless: true, 'true', 1, '1'. #}
+{# Convert text to a boolean: true and 1, false and 0, in any letter case. #}
 {% macro to_boolean(text) -%}
     case lower({{ text }}) when 'true' then true when '1' then true when 'false' then false when '0' then false end
 {%- endmacro %}
 
 {#
-    Text to a timestamp, UTC without zone: `2026-09-01 05:00:00.123456`, the fraction optional, a T
-    for the space and a closing Z tolerated. Only the years 1000 to 2999: beyond them engines
-    and drivers disagree.
+    Convert text to a timestamp, UTC without zone: `2026-09-01 05:00:00.123456`. The fraction is optional; a T instead
+    of the space and a trailing Z are accepted. Only the years 1000 to 2999, because engines and drivers disagree
+    beyond them.
 #}
 {% macro to_timestamp(text) -%}
     {{ return(adapter.dispatch('to_timestamp')(text)) }}
 {%- endmacro %}
 
-{# Nearly every time is written like the first pattern, which is much cheaper to check than the second. #}
+{# Nearly every time matches the first pattern, which is much faster than the second. #}
 {% macro duckdb__to_timestamp(text) -%}
     case
         when {{ text }} like '2___-__-__ __:__:__.______' then try_cast({{ text }} as timestamp)
@@ -75,7 +74,7 @@
     end
 {%- endmacro %}
 
-{# Text to a value of a type: text, integer, number (exact), double, boolean or timestamp. #}
+{# Convert text to a type: text, integer, number (exact), double, boolean or timestamp. #}
 {% macro typed_value(text, type) -%}
     {%- if type == 'text' -%} {{ text }}
     {%- elif type == 'integer' -%} {{ to_integer(text) }}
@@ -84,7 +83,7 @@
     {%- elif type == 'boolean' -%} {{ to_boolean(text) }}
     {%- elif type == 'timestamp' -%} {{ to_timestamp(text) }}
     {%- else -%}
-        {{ exceptions.raise_compiler_error("There is no type '" ~ type ~ "'; write text, integer, number, double, boolean or timestamp") }}
+        {{ exceptions.raise_compiler_error("Unknown type '" ~ type ~ "'; it must be text, integer, number, double, boolean or timestamp") }}
     {%- endif -%}
 {%- endmacro %}
 

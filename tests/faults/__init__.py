@@ -1,1 +1,1 @@
-"""What can go wrong, what happens then, and that no event is lost, doubled or hidden by it."""
+"""Failures and their handling: no failure loses, duplicates or hides an event."""

@@ -1,4 +1,4 @@
-"""A data folder with the pipeline over it, run in this process against one server over HTTP."""
+"""A data folder and the pipeline that fills it, run in this process against a server over HTTP."""
 
 import os
 import threading
@@ -13,19 +13,27 @@ from typing import Any
 from unittest.mock import patch
 
 import duckdb
-from dagster import DagsterInstance, Definitions, RetryPolicy, partition_loading_context
+from dagster import (
+    AssetCheckEvaluation,
+    DagsterInstance,
+    Definitions,
+    RetryPolicy,
+    partition_loading_context,
+)
 
+from amplitude_assets.assets.hourly import ACCEPT_FEWER
+from amplitude_assets.assets.keys import HOURLY_ASSETS
 from amplitude_assets.automation.requests import range_tags
-from amplitude_assets.automation.runs import STAGES
+from amplitude_assets.automation.runs import lost_hours
 from amplitude_assets.config import Settings
 from amplitude_assets.definitions import build_definitions
 from amplitude_assets.emulator import API_KEY, PROJECT_ID, SECRET_KEY
-from amplitude_assets.export.client import ExportClient
-from amplitude_assets.export.receiving import Timeouts
+from amplitude_assets.export.api.client import ExportClient
+from amplitude_assets.export.api.download import Timeouts
 from amplitude_assets.hours import HourRange, parse_hour
-from amplitude_assets.instance import open_instance
+from amplitude_assets.instance.home import open_instance
 from amplitude_assets.lake.store import Lake
-from amplitude_assets.main_run import MainRun, MainRunOutcome
+from amplitude_assets.runs.in_process import MainRun, MainRunOutcome
 
 HOURS = HourRange(parse_hour("2026-09-07T09"), parse_hour("2026-09-07T11"))
 FIRST, BAD, LAST = HOURS
@@ -33,7 +41,7 @@ FIRST, BAD, LAST = HOURS
 Rows = list[tuple[Any, ...]]
 Tables = dict[datetime, dict[str, Rows]]
 
-# Every column but those that say by which load a row came, and when.
+# All columns except those that describe the load of a row.
 _BRONZE = {
     "raw_events": "export_hour, project_id, source_object, source_line, event",
     "export_hours": (
@@ -41,16 +49,16 @@ _BRONZE = {
     ),
     "rejected_lines": "export_hour, project_id, source_object, source_line, reason, line",
 }
-_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-_NOTHING: dict[str, Rows] = {table: [] for table in _BRONZE}
+_QUIET_LOGGERS = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+_NO_ROWS: dict[str, Rows] = {table: [] for table in _BRONZE}
 
 
 @dataclass
 class Place:
-    """A data folder and the server that its hours come from. `waits` are the pauses in seconds.
+    """A data folder and the server that its hours come from.
 
-    With `shares_dagster`, its runs are in the Dagster of the folder, as those of the command, and
-    keep to its pools; else they are on their own.
+    `waits` collects the pauses between requests in seconds. With `shares_dagster`, runs use the
+    folder's Dagster instance and its pools, as the command does; else an ephemeral instance.
     """
 
     folder: Path
@@ -88,15 +96,17 @@ class Place:
         *,
         models: bool = False,
         data_tests: bool = False,
+        accept_fewer: bool = False,
         **overrides: object,
     ) -> MainRunOutcome:
-        """Run the main job, its first half only unless `models`, without waiting between tries.
+        """Run the main job without pauses between retries; build the models only if `models`.
 
-        dbt's data tests are most of what it does over so few hours: they run if they are asked for.
+        dbt runs its data tests only if `data_tests`: they take most of its time for a few hours.
         """
         graph = self.build(**overrides) if overrides else self._graph
-        run = MainRun(graph, self._instance, self.settings.run_hours, hours)
-        # Else Dagster lists every hour from then to now for each check of an hour.
+        tags = {ACCEPT_FEWER: "true"} if accept_fewer else {}
+        run = MainRun(graph, self._instance, self.settings.run_hours, hours, tags=tags)
+        # Otherwise Dagster lists every hour until now for each check of an hour.
         with partition_loading_context(effective_dt=hours.last + timedelta(days=1)):
             run.load_hours()
         if models:
@@ -104,19 +114,26 @@ class Place:
                 run.build_models()
         return run.outcome
 
-    def ask(self, hours: HourRange) -> bool:
-        """Ask the server for these hours and go no further; say whether all came."""
+    def load_from_lake_only(self, hours: HourRange = HOURS) -> MainRunOutcome:
+        """Load bronze from the lake, without requests to the server."""
+        run = MainRun(self._graph, self._instance, self.settings.run_hours, hours)
+        with partition_loading_context(effective_dt=hours.last + timedelta(days=1)):
+            run.load_from_lake()
+        return run.outcome
+
+    def download(self, hours: HourRange) -> bool:
+        """Run only the download of these hours; return whether all of them arrived."""
         job = self._graph.resolve_job_def("hours_job")
         return job.execute_in_process(
-            run_config=_QUIET,
+            run_config=_QUIET_LOGGERS,
             instance=self._instance,
-            asset_selection=STAGES[:1],
+            asset_selection=HOURLY_ASSETS[:1],
             tags=range_tags(hours),
             raise_on_error=False,
         ).success
 
     def build(self, **overrides: object) -> Definitions:
-        """Return the graph over this place, with the resources that are given in their place."""
+        """Return this place's graph; `overrides` replace resources."""
         resources = {
             "progress": lambda _: None,
             "export_client": self.client(),
@@ -133,28 +150,39 @@ class Place:
     def _instance(self) -> DagsterInstance:
         return open_instance(self.settings) if self.shares_dagster else DagsterInstance.ephemeral()
 
-    def tidy_up(self, *, after_hours: float = 48) -> None:
-        """Do what the nightly maintenance clears, so long after all that is here was written."""
+    def run_cleanup(self, *, after_hours: float = 48) -> None:
+        """Run the nightly cleanup after setting the age of every file to `after_hours`."""
         written = time.time() - after_hours * 3600
         for path in self.folder.rglob("*"):
             os.utime(path, (written, written))
         job = self._graph.resolve_job_def("maintenance_job")
-        clearing = ["sweep_landing", "sweep_lake", "sweep_dbt", "compact_warehouse"]
+        cleanup_steps = ["sweep_landing", "sweep_lake", "sweep_history", "compact_warehouse"]
         assert job.execute_in_process(
-            run_config=_QUIET, instance=self._instance, op_selection=clearing
+            run_config=_QUIET_LOGGERS, instance=self._instance, op_selection=cleanup_steps
         ).success
 
+    def run_verification(self) -> AssetCheckEvaluation:
+        """Run the nightly verification of the lake, and return its check evaluation."""
+        job = self.build().resolve_job_def("maintenance_job")
+        result = job.execute_in_process(instance=self._instance, op_selection=["verify_lake"])
+        (evaluation,) = result.get_asset_check_evaluations()
+        return evaluation
+
+    def lost_hours(self) -> set[datetime]:
+        """Return the hours that checks report to the sensor `new_hours` for reloading."""
+        return lost_hours(self._instance)
+
     def files(self) -> set[Path]:
-        """Return the files of the data folder, relative to it."""
-        every = self.folder.rglob("*")
-        return {path.relative_to(self.folder) for path in every if path.is_file()}
+        """Return the files of the data folder, as relative paths, without Dagster's."""
+        paths = {path.relative_to(self.folder) for path in self.folder.rglob("*") if path.is_file()}
+        return {path for path in paths if path.parts[0] != "dagster"}
 
     def client(
         self,
         timeout: Timeouts | None = None,
         pause: Callable[[threading.Event, float], object] | None = None,
     ) -> ExportClient:
-        """Return a client of the server's: it notes its waits, and takes none."""
+        """Return a client of the server that records its pauses in `waits` instead of sleeping."""
         return ExportClient(
             self.server,
             self.api_key,
@@ -166,14 +194,14 @@ class Place:
         )
 
     def bronze(self) -> Tables:
-        """Return the bronze tables' rows by hour, in order; load ids and times aside."""
+        """Return the sorted rows of the bronze tables by hour, without load ids and times."""
         tables: Tables = {}
         if self.settings.resolved_duckdb_path.exists():
             with duckdb.connect(str(self.settings.resolved_duckdb_path), read_only=True) as con:
                 for table, columns in _BRONZE.items():
                     rows = con.execute(f"select {columns} from bronze.{table} order by all")
                     for row in rows.fetchall():
-                        hour = tables.setdefault(row[0].replace(tzinfo=UTC), dict(_NOTHING))
+                        hour = tables.setdefault(row[0].replace(tzinfo=UTC), dict(_NO_ROWS))
                         hour[table] = [*hour[table], row]
         return tables
 
@@ -184,5 +212,5 @@ class Place:
 
 
 def without_data_tests() -> AbstractContextManager[object]:
-    """Have dbt, wherever it is started meanwhile, build models and seeds alone."""
+    """Limit dbt to models and seeds within this context, in child processes as well."""
     return patch.dict(os.environ, {"DBT_RESOURCE_TYPES": "model seed"})

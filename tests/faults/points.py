@@ -1,16 +1,18 @@
-"""The table of points at which a run is killed, for the tests and the docs."""
+"""The points at which a run is killed, for the tests and the docs."""
 
 from dataclasses import dataclass
 
-_EXPORT, _DUCKDB = "amplitude_assets.export", "amplitude_assets.warehouse.duckdb"
+_LANDING = "amplitude_assets.export.landing:Landing"
+_PART_FILE = "amplitude_assets.streams.part_files:PartFile"
+_DUCKDB = "amplitude_assets.warehouse.duckdb.warehouse"
 
 
 @dataclass(frozen=True)
 class Point:
-    """Killed at the `nth` call of `what` in `where`, before it or `after` it.
+    """Kill the run at the `nth` call of `what` in `where`, before it or `after` it.
 
-    With `limit`, killed in the middle of the first write past so many bytes of a file from then on.
-    `leaves` is a pattern of files that are there then, and that nothing but tidying up removes.
+    With `limit`, kill it in the first write beyond that many bytes of a file, from that call on.
+    `leaves` is a pattern of files that exist after the kill and that only maintenance removes.
     """
 
     name: str
@@ -29,43 +31,43 @@ class Point:
 POINTS = [
     Point(
         "mid_download",
-        "While a zip is being received",
-        f"{_EXPORT}.files:PartFile",
+        "While a zip is being downloaded",
+        _PART_FILE,
         "write",
         after=True,
         leaves="landing/*/zips/.*.part",
     ),
     Point(
         "zip_not_recorded",
-        "A zip has its name, no hour's record says so",
-        f"{_EXPORT}.landing:Landing",
+        "A zip has its final name, but no hour's record refers to it",
+        _LANDING,
         "record",
     ),
     Point(
         "half_recorded",
-        "Some hours of a zip are recorded",
-        f"{_EXPORT}.files:PartFile",
+        "Only some hours of a zip are recorded",
+        _PART_FILE,
         "publish",
         nth=3,
     ),
     Point(
         "mid_unpack",
         "While members are being unpacked",
-        f"{_EXPORT}.unpacking",
+        "amplitude_assets.export.archive.unpacking",
         "unpack_members",
         nth=2,
         after=True,
     ),
     Point(
         "unpacked_not_recorded",
-        "An hour's files are there, their record is not",
-        f"{_EXPORT}.landing:Landing",
+        "An hour's files are written, their record is not",
+        _LANDING,
         "write_hour",
         nth=2,
     ),
     Point(
         "mid_object",
-        "In the middle of an object's bytes",
+        "In the middle of an object",
         "amplitude_assets.lake.store:Lake",
         "put_object",
         nth=2,
@@ -74,7 +76,7 @@ POINTS = [
     ),
     Point(
         "mid_upload",
-        "Between an hour's objects",
+        "Between two objects of an hour",
         "amplitude_assets.lake.store:Lake",
         "put_object",
         nth=2,
@@ -82,42 +84,42 @@ POINTS = [
     ),
     Point(
         "objects_without_manifest",
-        "An hour's objects are there, its manifest is not",
+        "An hour's objects are written, its manifest is not",
         "amplitude_assets.lake.store:Lake",
         "write_manifest",
         nth=2,
     ),
     Point(
         "mid_load",
-        "Events are inserted, rejected lines and the ledger are not",
+        "Events are inserted, but not rejected lines and the ledger",
         _DUCKDB,
         "_insert_lines",
         after=True,
     ),
     Point(
         "loaded_not_committed",
-        "Events and the ledger's rows are in, not committed",
+        "Events and ledger rows are inserted, but not committed",
         _DUCKDB,
         "check_counts",
     ),
     Point(
         "mid_commit",
-        "In the middle of what a commit writes",
+        "In the middle of the commit's write",
         _DUCKDB,
         "check_counts",
         limit=4_096,
     ),
     Point(
         "committed_in_the_log",
-        "Committed, in the write-ahead log alone",
+        "Committed, but only in the write-ahead log",
         _DUCKDB,
         "load_changed",
         after=True,
         leaves="warehouse.duckdb.wal",
     ),
     Point(
-        "loaded_not_told",
-        "Loaded, Dagster was not told",
+        "loaded_not_recorded",
+        "Loaded, but not recorded in Dagster",
         f"{_DUCKDB}:DuckDBWarehouse",
         "ledger",
     ),

@@ -1,4 +1,4 @@
-"""The page of faults says what the tests' tables say, and names tests that there are."""
+"""`docs/faults.md` equals the generated page and names only existing tests."""
 
 import ast
 from pathlib import Path
@@ -13,7 +13,7 @@ def test_the_page_is_up_to_date() -> None:
 
 
 @pytest.mark.parametrize("test", [MATRIX, CRASHES, *(test for _, _, test in OTHERS)])
-def test_each_test_that_is_named_is_there(test: str) -> None:
+def test_each_named_test_exists(test: str) -> None:
     file, _, name = test.partition("::")
     tree = ast.parse((Path(__file__).parent / file).read_text())
     assert name in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}

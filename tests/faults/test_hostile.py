@@ -1,4 +1,4 @@
-"""Events that mean harm: as data they pass through bronze and every model, and do nothing else."""
+"""Hostile values in events pass through bronze and every model as data."""
 
 import gzip
 import json
@@ -35,7 +35,7 @@ COLUMNS = [
 
 
 class HostileWorld(World):
-    """A world with one hour of events that each have something awkward in one place."""
+    """A world with one hour of events, each with one hostile value in one column."""
 
     def members(self, hour: datetime) -> Iterator[Member]:
         if hour == BAD:
@@ -81,7 +81,7 @@ def event(number: int) -> dict[str, Any]:
     }
 
 
-def test_hostile_values_are_data_and_nothing_more(tmp_path: Path) -> None:
+def test_hostile_values_are_treated_as_data(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     with serve(HostileWorld(WorldSettings(events_per_hour=60))) as emulator:
         place = Place(folder, emulator.base_url)
@@ -94,7 +94,7 @@ def test_hostile_values_are_data_and_nothing_more(tmp_path: Path) -> None:
         " + (select count(*) from silver.event_duplicates)"
     )
     assert counted[0] == counted[1] > len(sent)
-    # Nothing was written beside the data folder, and no key or path holds anything of an event.
+    # No file outside the data folder, and no event value in a key or path.
     assert {path.name for path in tmp_path.iterdir()} == {"data"}
     lake = (path for path in place.files() if path.parts[0] == "lake")
     parts = {part for path in lake for part in path.parts[:-1]}

@@ -1,4 +1,4 @@
-"""Any history of loads, replays, shrinkings and bad hours leaves bronze as a model of it says."""
+"""Compare bronze with a model for random histories of loads, reloads, shrinks and bad hours."""
 
 from pathlib import Path
 
@@ -7,15 +7,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from amplitude_assets.hours import HOUR, HourRange
+from amplitude_assets.lake.layout import manifest_key
 from amplitude_assets.lake.manifest import Manifest
 from amplitude_assets.lake.store import Lake
-from amplitude_assets.warehouse.duckdb import DuckDBWarehouse
+from amplitude_assets.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tests.faults.place import FIRST
 from tests.support.lake import PROJECT, manifest_of, publish
 
 HOURS = HourRange(FIRST, FIRST + 3 * HOUR)
 
-# A load is some hours, each with the numbers of lines in its files, and whether it arrives whole.
+# A load is a set of hours, each with the line counts of its files and whether it is intact.
 hour_states = st.tuples(st.lists(st.integers(1, 4), max_size=3, unique=True), st.booleans())
 loads = st.lists(st.dictionaries(st.integers(0, 3), hour_states, max_size=4), max_size=6)
 
@@ -25,7 +26,7 @@ def files_of(sizes: list[int]) -> list[list[bytes]]:
 
 
 def manifest(lake: Lake, number: int, sizes: list[int], is_whole: bool, folder: Path) -> Manifest:
-    """Publish an hour; of one that is not whole, the manifest counts a line too many."""
+    """Publish an hour; unless `is_whole`, its manifest counts one line too many."""
     hour = FIRST + number * HOUR
     whole = publish(lake, hour, files_of(sizes), folder)
     if is_whole:
@@ -35,7 +36,7 @@ def manifest(lake: Lake, number: int, sizes: list[int], is_whole: bool, folder: 
 
 @settings(max_examples=12, suppress_health_check=list(HealthCheck))
 @given(loads)
-def test_bronze_and_the_ledger_are_what_the_loads_add_up_to(
+def test_bronze_and_the_ledger_equal_a_model_of_the_loads(
     tmp_path_factory: pytest.TempPathFactory, history: list[dict[int, tuple[list[int], bool]]]
 ) -> None:
     folder = tmp_path_factory.mktemp("history")
@@ -47,19 +48,20 @@ def test_bronze_and_the_ledger_are_what_the_loads_add_up_to(
         bad = {n for n, (_, is_whole) in load.items() if not is_whole}
         assert {error.hour for error in report.errors} == {FIRST + n * HOUR for n in bad}
         for n, (sizes, _) in load.items():
-            held = frozenset(sizes)
-            if n not in bad and model.get(n, (None, ""))[0] != held:
-                model[n] = (held, f"load-{at}")
+            loaded = frozenset(sizes)
+            if n not in bad and model.get(n, (None, ""))[0] != loaded:
+                model[n] = (loaded, f"load-{at}")
 
     ledger = warehouse.ledger(PROJECT, HOURS)
     assert {hour: (row.lines, row.objects, row.load_id) for hour, row in ledger.items()} == {
-        FIRST + n * HOUR: (sum(held), len(held), load_id) for n, (held, load_id) in model.items()
+        FIRST + n * HOUR: (sum(loaded), len(loaded), load_id)
+        for n, (loaded, load_id) in model.items()
     }
     counted = {count.export_hour: count.bronze_rows for count in warehouse.counts(PROJECT, HOURS)}
-    assert counted == {FIRST + n * HOUR: sum(held) for n, (held, _) in model.items()}
+    assert counted == {FIRST + n * HOUR: sum(loaded) for n, (loaded, _) in model.items()}
     if model:
         total = warehouse.query("select count(*) from bronze.raw_events")
-        assert total == [(sum(sum(held) for held, _ in model.values()),)]
+        assert total == [(sum(sum(loaded) for loaded, _ in model.values()),)]
 
 
 @given(
@@ -67,12 +69,13 @@ def test_bronze_and_the_ledger_are_what_the_loads_add_up_to(
     st.integers(0, 200_000),
 )
 @settings(max_examples=50, suppress_health_check=list(HealthCheck))
-def test_a_manifest_is_the_same_after_it_was_written_and_read(
+def test_a_manifest_is_unchanged_after_a_round_trip(
     tmp_path_factory: pytest.TempPathFactory, files: list[list[int]], hours_later: int
 ) -> None:
     folder = tmp_path_factory.mktemp("manifest")
     lines = [[b"%d" % number for number in file] for file in files]
     written, _ = manifest_of(FIRST + hours_later * HOUR, lines, folder)
     lake = Lake((folder / "lake").as_uri())
-    lake.write_manifest(written)
+    key = manifest_key(written.project_id, written.export_hour)
+    lake.write(key, written.to_json().encode())
     assert lake.read_manifest(written.project_id, written.export_hour) == written

@@ -1,4 +1,4 @@
-"""404 is a question: 'not yet' before an hour is ready, `empty` after, and asked again later."""
+"""A 404 means that an hour is not ready or `empty`, and a later request corrects it."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ READY = LAST + 3 * HOUR  # two full hours after the last hour's end
 
 
 class Clock:
-    """Tells the time that a test sets, to the server and to the pipeline."""
+    """Return the time that a test sets; the server and the pipeline use it."""
 
     def __init__(self) -> None:
         self.now = READY
@@ -34,7 +34,7 @@ def emulator(clock: Clock) -> Iterator[Emulator]:
         yield emulator
 
 
-def test_an_hour_is_not_asked_for_before_it_is_ready(
+def test_an_hour_is_not_requested_before_it_is_ready(
     clock: Clock, emulator: Emulator, tmp_path: Path
 ) -> None:
     place = Place(tmp_path, emulator.base_url)
@@ -50,7 +50,25 @@ def test_an_hour_is_not_asked_for_before_it_is_ready(
     assert [place.bronze()[hour]["export_hours"][0][2] for hour in HOURS] == ["loaded"] * 3
 
 
-def test_an_hour_that_was_empty_is_corrected_when_it_is_asked_for_again(
+def test_a_clock_that_is_ahead_records_no_hour_as_empty(
+    clock: Clock, emulator: Emulator, tmp_path: Path
+) -> None:
+    place = Place(tmp_path, emulator.base_url)
+    clock.now = READY - timedelta(
+        seconds=1
+    )  # the server's clock; the pipeline's is one second ahead
+    outcome = place.run(clock=lambda: READY)
+    assert outcome.missing == [HourRange(LAST, LAST)]
+    assert "the clock of this machine is" in outcome.reasons[0]
+    assert "2026-09-07 13:59:59 there" in outcome.reasons[0]
+    assert set(place.bronze()) == {FIRST, BAD}
+
+    clock.now = READY
+    assert place.run(clock=clock).succeeded
+    assert [place.bronze()[hour]["export_hours"][0][2] for hour in HOURS] == ["loaded"] * 3
+
+
+def test_the_next_request_corrects_an_empty_hour(
     clock: Clock, emulator: Emulator, tmp_path: Path
 ) -> None:
     place = Place(tmp_path, emulator.base_url)
@@ -61,26 +79,26 @@ def test_an_hour_that_was_empty_is_corrected_when_it_is_asked_for_again(
 
     emulator.clear_faults()
     assert place.run(HourRange(BAD, BAD), clock=clock).succeeded
-    held = place.bronze()
-    assert [held[hour]["export_hours"][0][2] for hour in HOURS] == ["empty", "loaded", "empty"]
-    assert held[BAD]["raw_events"]
+    tables = place.bronze()
+    assert [tables[hour]["export_hours"][0][2] for hour in HOURS] == ["empty", "loaded", "empty"]
+    assert tables[BAD]["raw_events"]
 
 
-def test_an_hour_that_loses_its_events_is_replaced_and_an_unchanged_one_left_alone(
+def test_accepting_fewer_events_replaces_only_the_changed_hour(
     clock: Clock, emulator: Emulator, tmp_path: Path
 ) -> None:
     place = Place(tmp_path, emulator.base_url)
     assert place.run(clock=clock).succeeded
     loads = dict(place.query("select export_hour, load_id from bronze.export_hours"))
     emulator.add_fault(Fault(FaultKind.HOUR_NOT_FOUND, (BAD, BAD)))
-    assert place.run(clock=clock).succeeded
+    assert place.run(clock=clock, accept_fewer=True).succeeded
     again = dict(place.query("select export_hour, load_id from bronze.export_hours"))
     changed = {hour for hour in loads if loads[hour] != again[hour]}
     assert changed == {BAD.replace(tzinfo=None)}
     assert place.bronze()[BAD]["raw_events"] == []
 
 
-def test_a_server_that_is_down_leaves_finished_hours_and_names_the_rest(
+def test_an_unreachable_server_keeps_loaded_hours_and_names_the_others(
     clock: Clock, emulator: Emulator, tmp_path: Path
 ) -> None:
     place = Place(tmp_path, emulator.base_url)

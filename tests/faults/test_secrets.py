@@ -1,4 +1,4 @@
-"""Failing runs leave no secret anywhere: not on the disk, not on the terminal, not in a repr."""
+"""Failing runs leave no secret on the disk, on the terminal or in a repr."""
 
 import base64
 from collections.abc import Iterator
@@ -12,30 +12,31 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from amplitude_assets.config import Settings
-from amplitude_assets.resources import build_resources, open_export_client
+from amplitude_assets.connections.amplitude import open_hour_source
+from amplitude_assets.resources import build_resources
 from tests.support.command import amplitude_assets
 from tests.support.http import serving
 
 API_KEY, SECRET_KEY = "k3y9f27ab61c", "s3cr3t0d41aa5e77"
 PASSPHRASE, WEBHOOK = "pa55phra5e-of-the-key", "https://hooks.example.com/T0KEN-of-the-hook"
-TOKEN_BEGINS = "eyJ"  # of a JSON Web Token, which the connector signs in with
+TOKEN_BEGINS = "eyJ"  # start of the JSON Web Token that the connector signs in with
 BASIC = base64.b64encode(f"{API_KEY}:{SECRET_KEY}".encode()).decode()
 
 
 class Echo(BaseHTTPRequestHandler):
-    """Answers with what it was asked, the keys among it, as a careless proxy's error page does."""
+    """Echo the request with its credentials, as a careless proxy's error page does."""
 
     status = 500
     body = b""
 
     def do_GET(self) -> None:
-        said = f"{self.path} {self.headers} {API_KEY}:{SECRET_KEY} {quote(BASIC)}".encode()
-        said += self.body
+        echoed = f"{self.path} {self.headers} {API_KEY}:{SECRET_KEY} {quote(BASIC)}".encode()
+        echoed += self.body
         self.send_response(self.status)
-        self.send_header("Content-Length", str(len(said)))
+        self.send_header("Content-Length", str(len(echoed)))
         self.send_header("Location", f"http://{API_KEY}:{SECRET_KEY}@127.0.0.1/elsewhere")
         self.end_headers()
-        self.wfile.write(said)
+        self.wfile.write(echoed)
 
     def do_POST(self) -> None:
         self.body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -51,7 +52,7 @@ def echo(status: int) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def key_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A private key under the passphrase. It is no secret of ours that a test could leak."""
+    """Generate a private key encrypted with the passphrase."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     path = tmp_path_factory.mktemp("key") / "rsa_key.p8"
     path.write_bytes(
@@ -78,26 +79,26 @@ def environment(folder: Path, origin: str, key_file: Path) -> dict[str, str]:
 
 
 def private_parts(key_file: Path, text: str) -> list[str]:
-    """Return the lines of the key that stand in a text, locked or not."""
-    locked = key_file.read_bytes()
-    key = serialization.load_pem_private_key(locked, PASSPHRASE.encode())
-    bare = key.private_bytes(
+    """Return the lines of the key, encrypted or decrypted, that occur in a text."""
+    encrypted = key_file.read_bytes()
+    key = serialization.load_pem_private_key(encrypted, PASSPHRASE.encode())
+    decrypted = key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
-    lines = (locked + bare).decode().splitlines()
+    lines = (encrypted + decrypted).decode().splitlines()
     return [line for line in lines if not line.startswith("-----") and line in text]
 
 
 def secrets() -> list[bytes]:
-    """Each secret, and the forms in which it travels."""
+    """Return each secret, and its encoded forms."""
     words = [API_KEY, SECRET_KEY, PASSPHRASE, WEBHOOK, BASIC, quote(BASIC, safe="")]
     return [word.encode() for word in words]
 
 
 def leaks(folder: Path, *texts: str) -> list[str]:
-    """Return where a secret stands: files under a folder, or the texts themselves."""
+    """Return the files under a folder and the texts that contain a secret."""
     found = [
         str(path)
         for path in folder.rglob("*")
@@ -111,9 +112,7 @@ def leaks(folder: Path, *texts: str) -> list[str]:
 
 
 @pytest.mark.parametrize("status", [400, 401, 302])
-def test_a_run_that_fails_leaves_no_secret_behind(
-    status: int, key_file: Path, tmp_path: Path
-) -> None:
+def test_a_failing_run_leaves_no_secret(status: int, key_file: Path, tmp_path: Path) -> None:
     with echo(status) as origin:
         env = environment(tmp_path, origin, key_file)
         failed = amplitude_assets("run", "--last", "1", env=env, cwd=tmp_path)
@@ -125,10 +124,10 @@ def test_a_run_that_fails_leaves_no_secret_behind(
 @pytest.mark.parametrize(
     ("command", "passphrase"), [("status", PASSPHRASE), ("run", f"{PASSPHRASE}-but-another")]
 )
-def test_a_sign_in_to_snowflake_that_fails_leaves_no_secret_behind(
+def test_a_failing_snowflake_sign_in_leaves_no_secret(
     command: str, passphrase: str, key_file: Path, tmp_path: Path
 ) -> None:
-    """Refused by the server, which echoes the token; and a passphrase that opens no key."""
+    """The server rejects the token and echoes it; a wrong passphrase does not decrypt the key."""
     with echo(403) as origin:
         env = environment(tmp_path, origin, key_file) | {
             "WAREHOUSE": "snowflake",
@@ -147,20 +146,20 @@ def test_a_sign_in_to_snowflake_that_fails_leaves_no_secret_behind(
             "SNOWFLAKE_PROTOCOL": "http",
         }
         failed = amplitude_assets(command, "--last", "1", env=env, cwd=tmp_path)
-    told = failed.stdout + failed.stderr
-    assert failed.returncode in (1, 2), told
-    assert "SNOWFLAKE" in told.upper()
-    assert "Traceback" not in told
-    assert leaks(tmp_path, told) == []
-    assert private_parts(key_file, told) == []
-    assert TOKEN_BEGINS not in told
+    output = failed.stdout + failed.stderr
+    assert failed.returncode in (1, 2), output
+    assert "SNOWFLAKE" in output.upper()
+    assert "Traceback" not in output
+    assert leaks(tmp_path, output) == []
+    assert private_parts(key_file, output) == []
+    assert TOKEN_BEGINS not in output
 
 
 def test_a_repr_shows_no_secret(key_file: Path, tmp_path: Path) -> None:
     origin = "http://127.0.0.1:9"
     env = {k.lower(): v for k, v in environment(tmp_path, origin, key_file).items()}
     settings = Settings(**env)
-    with open_export_client(settings) as client:
+    with open_hour_source(settings) as client:
         shown = [repr(client), str(client), repr(vars(client).get("_thread"))]
     resources = build_resources(settings)
     shown += [repr(settings), str(settings), settings.model_dump_json(), repr(resources)]
@@ -168,5 +167,5 @@ def test_a_repr_shows_no_secret(key_file: Path, tmp_path: Path) -> None:
     assert leaks(tmp_path, *shown) == []
 
 
-def test_dotenv_is_not_for_git() -> None:
+def test_git_ignores_dotenv() -> None:
     assert "/.env" in (Path(__file__).parents[2] / ".gitignore").read_text().splitlines()

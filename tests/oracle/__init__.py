@@ -1,8 +1,7 @@
-"""An independent answer to what every gold table must hold, in plain Python from exported lines.
+"""An independent computation of every gold table in plain Python, from exported lines.
 
-It shares no code with dbt and none with the package: only the standard library, over the bytes that
-the Export API sent. Each module says which public definition it follows. Speed is no aim here; that
-each step can be checked by reading it is.
+It shares no code with dbt or the package, and uses only the standard library. Each module names
+the public definitions that it follows. The code favours readability over speed.
 """
 
 from tests.oracle.settings import Funnel, Merge, Settings

@@ -1,4 +1,4 @@
-"""Days, weeks and months as the project counts them."""
+"""Days, weeks and months by the project's settings."""
 
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -7,7 +7,7 @@ DAY = timedelta(days=1)
 
 
 def period_start(day: date, period: str, week_start: str) -> date:
-    """Return the first day of the day, week or month that holds a day."""
+    """Return the first day of the day, week or month that contains a day."""
     if period == "week":
         days_in = day.weekday() if week_start == "monday" else (day.weekday() + 1) % 7
         return day - days_in * DAY
@@ -26,12 +26,12 @@ def next_period(start: date, period: str) -> date:
 
 
 def days(first: date, last: date) -> Iterator[date]:
-    """Yield every day from the first to the last, both included."""
+    """Yield every day from the first to the last, both inclusive."""
     return (first + n * DAY for n in range((last - first).days + 1))
 
 
 def periods(first: date, last: date, period: str) -> Iterator[date]:
-    """Yield the first day of every period from one to another, both included."""
+    """Yield the first day of every period from one to another, both inclusive."""
     start = first
     while start <= last:
         yield start

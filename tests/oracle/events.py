@@ -1,7 +1,10 @@
-"""From exported lines to the events that count: parsing, deduplication, who did it, and when.
+"""From exported lines to events: parsing, deduplication, users and times.
 
-Deduplication follows the design's decision 8: one row a `uuid`, then one row an `$insert_id` within
-project and device for seven days, each time the first that Amplitude's servers took in
+Ids that Amplitude rejects count as missing ("Invalid IDs that result in a 400 error" of
+https://amplitude.com/docs/apis/analytics/http-v2). Times before Amplitude existed, and more than a
+week after the upload, are implausible.
+Deduplication follows the design's decision 8: one row per `uuid`, then one row per `$insert_id`
+within project and device for seven days, each time the first that Amplitude's servers received
 (https://amplitude.com/docs/apis/analytics/http-v2, `insert_id`).
 """
 
@@ -17,11 +20,19 @@ from tests.oracle.identity import Claim, Identities
 from tests.oracle.settings import Merge, Settings
 
 SEVEN_DAYS = timedelta(days=7)
+FIRST_MOMENT = datetime(2012, 1, 1)
+LAST_AFTER_UPLOAD = timedelta(days=7)
+INVALID_IDS = frozenset(
+    {
+        "anonymous", "nil", "none", "null", "n/a", "na", "undefined", "unknown", "", "{}", "lmy47d",
+        "00000000-0000-0000-0000-000000000000", "0", "-1",
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Line:
-    """One exported line that is a JSON object, and where it stood."""
+    """One exported line that is a JSON object, and its position."""
 
     export_hour: datetime
     number: int
@@ -29,24 +40,42 @@ class Line:
 
     @property
     def uploaded(self) -> datetime:
-        """Return when Amplitude's servers took the event in."""
+        """When Amplitude's servers received the event."""
         return moment(self.fields.get("server_upload_time")) or self.export_hour
 
     @property
     def happened(self) -> datetime:
-        """Return when it happened, by the best time that the line has."""
-        event_time = moment(self.fields.get("event_time"))
-        return event_time or moment(self.fields.get("client_event_time")) or self.uploaded
+        """When the event happened, by the best time of the line."""
+        names = ("event_time", "client_event_time", "server_upload_time")
+        return next(filter(None, map(self.plausible, names)), self.export_hour)
+
+    @property
+    def is_redated(self) -> bool:
+        """Whether the line's own time is implausible."""
+        return moment(self.fields.get("event_time")) is not None and not self.plausible(
+            "event_time"
+        )
+
+    def plausible(self, name: str) -> datetime | None:
+        """Return one of its times, or None if it is implausible."""
+        time = moment(self.fields.get(name))
+        if time is None or not FIRST_MOMENT <= time < self.export_hour + LAST_AFTER_UPLOAD:
+            return None
+        return time
+
+    def identifier(self, name: str) -> Any:
+        """Return one of its ids, or None for a placeholder."""
+        return identifier(self.fields.get(name))
 
     @property
     def arrival(self) -> tuple[datetime, datetime, int]:
-        """Return the order in which copies of an event are looked at: the first one stays."""
+        """The sort key of copies of an event, of which the first is kept."""
         return (self.uploaded, self.export_hour, self.number)
 
 
 @dataclass(frozen=True)
 class Event:
-    """One event after deduplication, its user resolved and its times in UTC and on the calendar."""
+    """One event after deduplication, with its user, its UTC times and its local date."""
 
     uuid: str
     project_id: int
@@ -60,13 +89,14 @@ class Event:
     client_event_time: datetime
     server_upload_time: datetime
     event_date: date
+    is_redated: bool
     is_active: bool
     properties: dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Hour:
-    """What became of the lines of one export hour."""
+    """The counts of the lines of one export hour by outcome."""
 
     project_id: int
     export_hour: datetime
@@ -78,21 +108,21 @@ class Hour:
 
 @dataclass(frozen=True)
 class Log:
-    """All events of a project, and the account of every hour."""
+    """All events of a project, and the counts of every hour."""
 
     events: list[Event]
     hours: list[Hour]
 
     @property
     def end(self) -> datetime | None:
-        """Return the end of the newest export hour: what happened later cannot be known yet."""
+        """The end of the newest export hour, after which nothing is known."""
         if not self.hours:
             return None
         return max(hour.export_hour for hour in self.hours) + timedelta(hours=1)
 
 
 def moment(text: object) -> datetime | None:
-    """Read a time as Amplitude writes it, in UTC without a zone; None if it is not one."""
+    """Parse a time in Amplitude's format, in UTC without a zone; None if it is invalid."""
     if not isinstance(text, str):
         return None
     try:
@@ -106,6 +136,11 @@ def local_date(time: datetime, settings: Settings) -> date:
     return time.replace(tzinfo=UTC).astimezone(settings.zone).date()
 
 
+def identifier(value: Any) -> Any:
+    """Return an id, text or number, or None for a placeholder."""
+    return None if str(value).strip(" ").lower() in INVALID_IDS else value
+
+
 def whole_number(value: object) -> int | None:
     """Return a JSON integer, or None for anything else."""
     return value if isinstance(value, int) and not isinstance(value, bool) else None
@@ -117,7 +152,7 @@ def read_log(
     merges: Sequence[Merge],
     settings: Settings,
 ) -> Log:
-    """Turn the lines of all hours into events and each hour's account."""
+    """Convert the lines of all hours to events, and count each hour's lines."""
     lines, rejected = _parse(hours)
     kept = _first_of_each_insert_id(_first_of_each_uuid(lines))
     identities = Identities([*_file_claims(merges), *_event_claims(lines)])
@@ -141,7 +176,7 @@ def read_log(
 def _parse(
     hours: Mapping[datetime, Sequence[bytes]],
 ) -> tuple[list[Line], Counter[datetime]]:
-    """Split the lines into JSON objects and, by the hour, the number of others."""
+    """Return the lines that are JSON objects, and the number of other lines by hour."""
     lines: list[Line] = []
     rejected: Counter[datetime] = Counter()
     for hour, raw_lines in hours.items():
@@ -158,7 +193,7 @@ def _parse(
 
 
 def _first_of_each_uuid(lines: Sequence[Line]) -> list[Line]:
-    """Keep the first copy of each uuid: the same row, exported or delivered again."""
+    """Keep the first copy of each uuid; later copies are re-deliveries of the same row."""
     seen: set[str] = set()
     kept = []
     for line in sorted(lines, key=lambda line: line.arrival):
@@ -169,16 +204,16 @@ def _first_of_each_uuid(lines: Sequence[Line]) -> list[Line]:
 
 
 def _first_of_each_insert_id(lines: Sequence[Line]) -> list[Line]:
-    """Drop what repeats an `$insert_id` of the same device within seven days of the kept one.
+    """Drop repetitions of an `$insert_id` by the same device within seven days of the kept one.
 
-    `lines` come in order of arrival. A copy later than seven days is an event of its own, and the
-    seven days of its own copies begin with it.
+    `lines` are in order of arrival. A copy after seven days is a new event, which starts another
+    window of seven days.
     """
     kept_at: dict[tuple[object, object], datetime] = {}
     kept = []
     for line in lines:
-        insert_id = line.fields.get("$insert_id")
-        key = (line.fields.get("device_id") or "", insert_id)
+        insert_id = line.identifier("$insert_id")
+        key = (line.identifier("device_id"), insert_id)
         if insert_id is not None:
             if key in kept_at and line.uploaded - kept_at[key] <= SEVEN_DAYS:
                 continue
@@ -189,40 +224,37 @@ def _first_of_each_insert_id(lines: Sequence[Line]) -> list[Line]:
 
 def _file_claims(merges: Iterable[Merge]) -> Iterator[Claim]:
     for merge in merges:
-        yield Claim(merge.absorbed, merge.surviving, merge.merge_time, "merge_export")
+        if identifier(merge.absorbed) is not None and identifier(merge.surviving) is not None:
+            yield Claim(merge.absorbed, merge.surviving, merge.merge_time, "merge_export")
 
 
 def _event_claims(lines: Iterable[Line]) -> Iterator[Claim]:
-    """Find `data.merged_amplitude_id`: the event's own id is absorbed. Dropped copies count too."""
+    """Find `data.merged_amplitude_id`, which absorbs the event's own id; copies count too."""
     for line in lines:
         data = line.fields.get("data")
-        surviving = (
-            whole_number(data.get("merged_amplitude_id")) if isinstance(data, dict) else None
-        )
-        absorbed = whole_number(line.fields.get("amplitude_id"))
+        merged_id = data.get("merged_amplitude_id") if isinstance(data, dict) else None
+        surviving = whole_number(identifier(merged_id))
+        absorbed = whole_number(line.identifier("amplitude_id"))
         if absorbed is not None and surviving is not None:
             yield Claim(absorbed, surviving, line.happened, "payload")
 
 
-def _person(fields: dict[str, Any], identities: Identities) -> str:
-    """Say whose event it is: the surviving Amplitude id, or what there is where it has none."""
-    amplitude_id = whole_number(fields.get("amplitude_id"))
+def _person(line: Line, identities: Identities) -> str:
+    """Return the event's user: the surviving Amplitude id, or another id if it has none."""
+    amplitude_id = whole_number(line.identifier("amplitude_id"))
     if amplitude_id is not None:
         return str(identities.survivor(amplitude_id))
     for name in ("user", "device"):
-        if fields.get(f"{name}_id"):
-            return f"{name}:{fields[f'{name}_id']}"
+        if line.identifier(f"{name}_id") is not None:
+            return f"{name}:{line.fields[f'{name}_id']}"
     return "unknown"
 
 
 def _event(project_id: int, line: Line, identities: Identities, settings: Settings) -> Event:
     fields = line.fields
-    user_key = f"{project_id}-{_person(fields, identities)}"
-    session_id = whole_number(fields.get("session_id"))
-    if session_id == -1:
-        session_id = None
+    user_key = f"{project_id}-{_person(line, identities)}"
+    session_id = whole_number(line.identifier("session_id"))
     time = line.happened
-    client_event_time = moment(fields.get("client_event_time"))
     event_type = fields.get("event_type") or "(none)"
     return Event(
         uuid=fields["uuid"],
@@ -234,9 +266,10 @@ def _event(project_id: int, line: Line, identities: Identities, settings: Settin
         event_id=whole_number(fields.get("event_id")),
         event_type=event_type,
         event_time=time,
-        client_event_time=client_event_time or time,
+        client_event_time=line.plausible("client_event_time") or time,
         server_upload_time=line.uploaded,
         event_date=local_date(time, settings),
+        is_redated=line.is_redated,
         is_active=event_type not in settings.inactive_event_types,
         properties=fields.get("event_properties") or {},
     )

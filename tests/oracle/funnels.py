@@ -1,8 +1,9 @@
-"""Funnels: per user the longest, then the earliest path through ordered steps.
+"""Funnels: for each user the longest, then the earliest path through ordered steps.
 
 Definitions: https://amplitude.com/docs/analytics/charts/funnel-analysis/funnel-analysis-how-amplitude-computes
 ("this order"), .../funnel-analysis-how-amplitude-computes-conversions (longest, then earliest) and
-.../funnel-analysis-how-amplitude-handles-simultaneous-events (within one second, either order).
+.../funnel-analysis-how-amplitude-handles-simultaneous-events: two different events within one
+second are in either order, and of two equal events within one second only one counts.
 """
 
 from collections import defaultdict
@@ -19,14 +20,14 @@ ONE_SECOND = timedelta(seconds=1)
 
 @dataclass(frozen=True)
 class Path:
-    """How far one user came in one funnel, and when each step was reached."""
+    """One user's path through one funnel, with the time of each step."""
 
     funnel: Funnel
     user_key: str
     reached_at: tuple[datetime, ...]
 
     def seconds_to(self, step: int) -> float | None:
-        """Return the time that a step took since the one before, None for the first step."""
+        """Return the time from the previous step to a step; None for the first step."""
         if step == 1:
             return None
         seconds = (self.reached_at[step - 1] - self.reached_at[step - 2]).total_seconds()
@@ -34,7 +35,7 @@ class Path:
 
     @property
     def is_converted(self) -> bool:
-        """Say whether the path reached the last step."""
+        """Whether the path reached the last step."""
         return len(self.reached_at) == len(self.funnel.event_types)
 
 
@@ -58,25 +59,30 @@ def paths(events: Iterable[Event], settings: Settings) -> list[Path]:
 def _attempt(
     funnel: Funnel, start: datetime, times: dict[str, list[datetime]]
 ) -> tuple[datetime, ...]:
-    """Go on from one first event, each step by the earliest event that may follow.
+    """Continue from one first event, with the earliest event that may follow as each step.
 
-    An event may stand up to a second before the step that it follows, since Amplitude does not
-    tell the order of events within a second. In a funnel that has an event type twice, that would
-    let one event serve as two steps, so there each step is later than the one before.
+    A later event never allows a longer path, since it only restricts what may follow.
     """
-    all_differ = len(set(funnel.event_types)) == len(funnel.event_types)
-    leeway = ONE_SECOND if all_differ else timedelta(0)
     reached = [start]
     for event_type in funnel.event_types[1:]:
         following = [
             time
             for time in times[event_type]
-            if time > reached[-1] - leeway and time <= start + funnel.window
+            if may_follow(time, event_type, list(zip(reached, funnel.event_types, strict=False)))
+            and time <= start + funnel.window
         ]
         if not following:
             break
         reached.append(min(following))
     return tuple(reached)
+
+
+def may_follow(time: datetime, event_type: str, path: list[tuple[datetime, str]]) -> bool:
+    """Return whether an event may be the next step of a path with these times and types."""
+    previous, previous_type = path[-1]
+    if event_type != previous_type and time <= previous - ONE_SECOND:
+        return False
+    return all(time - used >= ONE_SECOND for used, its_type in path if its_type == event_type)
 
 
 def funnel_users(all_paths: Iterable[Path]) -> list[tuple[object, ...]]:
@@ -110,7 +116,7 @@ def reached_steps(all_paths: Iterable[Path]) -> list[tuple[object, ...]]:
 
 
 def funnel_steps(all_paths: list[Path], settings: Settings) -> list[tuple[object, ...]]:
-    """Return `agg_funnel`: users by the step they reached, and how long the step before took."""
+    """Return `agg_funnel`: users by the step they reached, and the time from the previous step."""
     rows: list[tuple[object, ...]] = []
     for funnel in settings.funnels:
         own = [path for path in all_paths if path.funnel is funnel]

@@ -1,4 +1,4 @@
-"""Stickiness and lifecycle: what active days make of a week or a month.
+"""Stickiness and lifecycle, from active days in weeks and months.
 
 Definitions: https://amplitude.com/docs/analytics/charts/stickiness/stickiness-interpret and
 https://amplitude.com/docs/analytics/charts/lifecycle/lifecycle-interpret.
@@ -31,7 +31,7 @@ def stickiness(active_dates: dict[str, set[date]], settings: Settings) -> list[t
 def lifecycle(active_dates: dict[str, set[date]], settings: Settings) -> list[tuple[object, ...]]:
     """Return `agg_lifecycle`: everyone active in a period is new, current or resurrected.
 
-    Dormant are those who were active in the period before, and are not now.
+    Users who were active in the period before, and not in this one, are dormant.
     """
     rows: list[tuple[object, ...]] = []
     for period in ("day", "week", "month"):

@@ -1,6 +1,6 @@
-"""Who is who: merged Amplitude ids, followed to the one that survives.
+"""Resolve merged Amplitude ids to the surviving one.
 
-An anonymous id that turns out to be a known person is merged into that person. Raw rows keep the
+When an anonymous id is recognised as a known user, it is merged into that user. Raw rows keep the
 old id, and charts apply the merge when they count
 (https://amplitude.com/docs/data/sources/instrument-track-unique-users).
 """
@@ -12,7 +12,7 @@ from datetime import datetime
 
 @dataclass(frozen=True)
 class Claim:
-    """Somebody says that an id was absorbed by another: an event (`payload`) or a merge file."""
+    """A statement that one id absorbed another, from an event (`payload`) or a merge file."""
 
     absorbed: int
     surviving: int
@@ -21,12 +21,12 @@ class Claim:
 
     @property
     def weight(self) -> tuple[datetime, int, int]:
-        """Return what decides between claims for one id: the latest, then a merge file, counts."""
+        """The priority among claims for one id: the latest wins, then a merge file."""
         return (self.time or datetime.min, self.method == "payload", self.surviving)
 
 
 class Identities:
-    """All merges known at the end, whatever the order in which they became known."""
+    """All known merges, independent of the order in which they became known."""
 
     def __init__(self, claims: Iterable[Claim]) -> None:
         self._into: dict[int, int] = {}
@@ -35,7 +35,7 @@ class Identities:
                 self._into[claim.absorbed] = claim.surviving
 
     def survivor(self, amplitude_id: int) -> int:
-        """Follow the merges of an id to the end. An id that comes to a circle stays itself."""
+        """Follow the merges of an id to the end. An id that leads to a cycle stays itself."""
         path = [amplitude_id]
         while path[-1] in self._into:
             following = self._into[path[-1]]

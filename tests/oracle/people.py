@@ -1,4 +1,4 @@
-"""Users, sessions, active days, and who is active on a date.
+"""Users, sessions, active days and active users.
 
 Definitions: https://amplitude.com/docs/get-started/helpful-definitions (active, new, session) and
 https://amplitude.com/docs/data/sources/instrument-track-sessions.
@@ -37,7 +37,7 @@ class Session:
 
 
 def by_user(events: Iterable[Event]) -> dict[str, list[Event]]:
-    """Group events by the user who survives."""
+    """Group events by surviving user."""
     groups: defaultdict[str, list[Event]] = defaultdict(list)
     for event in events:
         groups[event.user_key].append(event)
@@ -45,7 +45,7 @@ def by_user(events: Iterable[Event]) -> dict[str, list[Event]]:
 
 
 def new_at(events: Iterable[Event]) -> dict[str, datetime]:
-    """Return when each user was new: the earliest event ever, of an inactive type too."""
+    """Return when each user was new: the earliest event of any type."""
     return {user: min(event.event_time for event in own) for user, own in by_user(events).items()}
 
 
@@ -61,7 +61,7 @@ def active_dates(events: Iterable[Event]) -> dict[str, set[date]]:
 def sessions(events: Iterable[Event], settings: Settings) -> list[Session]:
     """Return the sessions: from the first to the last active event, dated by their start.
 
-    An event out of session has none, and a session of inactive events only does not count.
+    Events outside of sessions have none, and sessions with only inactive events do not count.
     """
     groups: defaultdict[str, list[Event]] = defaultdict(list)
     for event in events:
@@ -125,7 +125,7 @@ def activity_daily(events: Iterable[Event]) -> list[tuple[object, ...]]:
 
 
 def event_daily(events: Iterable[Event]) -> list[tuple[object, ...]]:
-    """Return `agg_event_daily`: any type of event counts here, inactive ones too."""
+    """Return `agg_event_daily`, which includes inactive event types."""
     groups: defaultdict[tuple[date, str], list[Event]] = defaultdict(list)
     for event in events:
         groups[event.event_date, event.event_type].append(event)
@@ -142,8 +142,8 @@ def _count_sessions(events: Iterable[Event]) -> int:
 def active_users_daily(events: Sequence[Event], settings: Settings) -> list[tuple[object, ...]]:
     """Return `agg_active_users_daily`: everyone active in a window that ends with the date.
 
-    Rolling windows are the last 7 and 30 days; the calendar ones begin with the week or month that
-    holds the date. `dau_mau_ratio` is ours, and not what Amplitude calls stickiness.
+    Rolling windows are the last 7 and 30 days; calendar windows begin with the week or month of
+    the date. `dau_mau_ratio` is our own metric, not Amplitude's stickiness.
     """
     active: defaultdict[date, set[str]] = defaultdict(set)
     for user, dates in active_dates(events).items():

@@ -1,6 +1,6 @@
-"""The account of every export hour: what came, what became of it, and how late it was."""
+"""The quality of every export hour: its lines, their outcomes, and the lag."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -8,7 +8,7 @@ from tests.oracle.events import Log
 
 
 def percentile(values: Sequence[float], share: float) -> float | None:
-    """Return a percentile, between two values in proportion; None of no values."""
+    """Return a percentile with linear interpolation; None without values."""
     if not values:
         return None
     in_order = sorted(values)
@@ -20,6 +20,7 @@ def percentile(values: Sequence[float], share: float) -> float | None:
 
 def data_quality(log: Log) -> list[tuple[object, ...]]:
     """Return `rpt_data_quality`. Lag is from the event to its upload, in seconds."""
+    redated = Counter(event.export_hour for event in log.events if event.is_redated)
     lags: defaultdict[datetime, list[float]] = defaultdict(list)
     for event in log.events:
         lags[event.export_hour].append(
@@ -27,7 +28,6 @@ def data_quality(log: Log) -> list[tuple[object, ...]]:
         )
     return [
         (
-            hour.project_id,
             hour.export_hour,
             hour.lines,
             hour.lines - hour.rejected_lines,
@@ -35,6 +35,7 @@ def data_quality(log: Log) -> list[tuple[object, ...]]:
             hour.events,
             hour.duplicates,
             True,
+            redated[hour.export_hour],
             percentile(lags[hour.export_hour], 0.5),
             percentile(lags[hour.export_hour], 0.95),
         )

@@ -1,4 +1,4 @@
-"""How many new users came back, n days later.
+"""Retention: how many new users returned n days later.
 
 Definitions: https://amplitude.com/docs/analytics/charts/retention-analysis/retention-analysis-time
 (the two clocks) and .../retention-analysis-calculation (the two modes, incomplete cohorts).
@@ -27,16 +27,16 @@ def hours_between(start: datetime, later: datetime) -> int:
 
 
 def unit_is_over(end: datetime | None, start: datetime, n: int) -> bool:
-    """Say whether the 24 hours of unit n after a start are over, as far as is known."""
+    """Return whether the 24 hours of unit n after a start are over at the end of the data."""
     return end is not None and hour_of(start) + (n + 1) * DAY <= end
 
 
 def retention(
     log: Log, new_at: dict[str, datetime], settings: Settings
 ) -> list[tuple[object, ...]]:
-    """Return `agg_retention`: new users by the date they were new, who came back with any event.
+    """Return `agg_retention`: new users by first date, and those who returned with any event.
 
-    The first event counts for day 0. A cell is complete once its last user has had the whole day n.
+    The first event counts for day 0. A cell is complete once day n is over for its last user.
     """
     cohorts: defaultdict[date, list[str]] = defaultdict(list)
     for user, time in new_at.items():
@@ -89,8 +89,8 @@ def retention_by_period(
 ) -> list[tuple[object, ...]]:
     """Return `agg_retention_by_period`: the same for weeks and months.
 
-    By the rolling clock a week is 7 days and a month 30, in days from a user's first; by the
-    calendar clock they are those of the project.
+    With the rolling clock, a week is 7 days and a month 30, from a user's first day; with the
+    calendar clock, weeks and months are those of the project.
     """
     first_days = {user: local_date(time, settings) for user, time in new_at.items()}
     rows: list[tuple[object, ...]] = []
@@ -115,7 +115,7 @@ def retention_by_period(
 def _periods_of_return(
     events: list[Event], first_days: dict[str, date], period: str, settings: Settings
 ) -> dict[str, defaultdict[str, set[int]]]:
-    """Return, by the clock, the numbers of the periods after each user's start with an event."""
+    """Return, by clock, the numbers of the periods after each user's start with an event."""
     calendar: defaultdict[str, set[int]] = defaultdict(set)
     rolling: defaultdict[str, set[int]] = defaultdict(set)
     for event in events:
@@ -130,7 +130,7 @@ def _periods_of_return(
 
 
 def _ends_of_period(start: date, last_day: date, period: str, n: int) -> dict[str, date]:
-    """Return, by the clock, the day on which period n is over for the last of a cohort too."""
+    """Return, by clock, the day on which period n is over for the last user of a cohort."""
     calendar = start
     for _ in range(n + 1):
         calendar = next_period(calendar, period)

@@ -1,5 +1,8 @@
-"""Revenue events, and what a cohort of new users has brought in so far.
+"""Revenue events, and the lifetime value of cohorts of new users.
 
+An SDK logs a purchase as two events: a plain one, and a computed one that has `$revenue`. Their
+names: https://amplitude.com/docs/apis/analytics/dashboard-rest (event format). The plain one "will
+not populate the `$revenue` property"; any event with its own `$revenue` is a revenue event.
 Definitions: https://amplitude.com/docs/data/sources/instrument-track-revenue and
 https://amplitude.com/docs/analytics/charts/revenue-ltv/revenue-ltv-track-new-user-monetization.
 """
@@ -17,16 +20,21 @@ from tests.oracle.settings import Settings
 LARGEST_NUMBER = Decimal("1e29")
 LARGEST_REVENUE = Decimal("1e18")
 
-# SDKs send this event always, and `Revenue (Verified)` or `(Unverified)` with the money beside it.
-TWINS = frozenset({"Revenue", "[Amplitude] Revenue"})
+PLAIN = frozenset({"Revenue", "[Amplitude] Revenue", "revenue_amount"})
+COMPUTED = frozenset(
+    f"{prefix}Revenue ({state})"
+    for prefix in ("", "[Amplitude] ")
+    for state in ("Verified", "Unverified")
+) | {"verified_revenue", "unverified_revenue"}
 
 
 @dataclass(frozen=True)
 class RevenueEvent:
-    """One event that brought money in, or took it back."""
+    """One event with revenue, negative for a refund."""
 
     uuid: str
     user_key: str
+    event_type: str
     event_time: datetime
     event_date: date
     product_id: str | None
@@ -37,7 +45,7 @@ class RevenueEvent:
 
 
 def number(value: object) -> Decimal | None:
-    """Read an amount that was sent as a number, or as text; None if no column could hold it."""
+    """Parse an amount, sent as a number or as text; None if it does not fit the column."""
     if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
         return None
     try:
@@ -54,13 +62,17 @@ def revenue_events(events: Iterable[Event]) -> list[RevenueEvent]:
         price = number(event.properties.get("$price"))
         quantity = number(event.properties.get("$quantity"))
         revenue = number(event.properties.get("$revenue"))
-        if (revenue is None or abs(revenue) >= LARGEST_REVENUE) and price is not None:
+        is_stated = revenue is not None and abs(revenue) < LARGEST_REVENUE
+        if not is_stated and event.event_type in PLAIN:
+            continue
+        if not is_stated and price is not None:
             revenue = price * (Decimal(1) if quantity is None else quantity)
-        if revenue is None or abs(revenue) >= LARGEST_REVENUE or event.event_type in TWINS:
+        if revenue is None or abs(revenue) >= LARGEST_REVENUE:
             continue
         found.append(
             RevenueEvent(
                 uuid=event.uuid,
+                event_type=event.event_type,
                 user_key=event.user_key,
                 event_time=event.event_time,
                 event_date=event.event_date,
@@ -71,16 +83,21 @@ def revenue_events(events: Iterable[Event]) -> list[RevenueEvent]:
                 currency=event.properties.get("$currency"),
             )
         )
-    return found
+    computed = {(sale.user_key, sale.event_time) for sale in found if sale.event_type in COMPUTED}
+    return [
+        sale
+        for sale in found
+        if sale.event_type not in PLAIN or (sale.user_key, sale.event_time) not in computed
+    ]
 
 
 def lifetime_value(
     log: Log, new_at: dict[str, datetime], revenue: Sequence[RevenueEvent], settings: Settings
 ) -> list[tuple[object, ...]]:
-    """Return `agg_ltv`: by cohort, all revenue up to the end of a user's day n, and its shares.
+    """Return `agg_ltv`: cumulative revenue of each cohort up to the end of each user's day n.
 
-    Day n ends 24 * (n + 1) hours after the hour of the first event: by day 5, 144 hours. A paying
-    user is one who ever paid, even if later than day n.
+    Day n ends 24 * (n + 1) hours after the hour of the first event: day 5 after 144 hours. A
+    paying user is one who ever paid, even after day n.
     """
     cohorts: defaultdict[date, list[str]] = defaultdict(list)
     for user, time in new_at.items():

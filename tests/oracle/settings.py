@@ -1,13 +1,15 @@
-"""What the oracle is told besides the exported lines."""
+"""The oracle's input besides the exported lines."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from amplitude_assets.time_zones import time_zone
+
 
 @dataclass(frozen=True)
 class Funnel:
-    """Ordered steps, and how long after its first event a path may still go on."""
+    """Ordered steps, and the time after the first event within which a path may continue."""
 
     name: str
     event_types: tuple[str, ...]
@@ -16,7 +18,7 @@ class Funnel:
 
 @dataclass(frozen=True)
 class Merge:
-    """One line of a merge file: from when on `absorbed` is the user `surviving`."""
+    """One line of a merge file: the time from which `absorbed` is the user `surviving`."""
 
     absorbed: int
     surviving: int
@@ -25,7 +27,7 @@ class Merge:
 
 @dataclass(frozen=True)
 class Settings:
-    """The project's settings, under the names that the project gives them."""
+    """The project's settings, with the project's names."""
 
     timezone: str = "UTC"
     week_start: str = "monday"
@@ -36,5 +38,5 @@ class Settings:
 
     @property
     def zone(self) -> ZoneInfo:
-        """Return the zone in which reporting days begin."""
-        return ZoneInfo(self.timezone)
+        """The time zone of reporting days."""
+        return time_zone(self.timezone)

@@ -1,4 +1,4 @@
-"""All gold tables at once, with the columns that are compared."""
+"""Compute all gold tables, with the columns that are compared."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -9,7 +9,7 @@ from tests.oracle.settings import Merge, Settings
 
 Rows = list[tuple[object, ...]]
 
-COLUMNS: dict[str, tuple[str, ...]] = {
+_OWN_COLUMNS: dict[str, tuple[str, ...]] = {
     "dim_users": (
         "user_key", "new_at", "first_seen_at", "last_seen_at", "events", "sessions", "revenue",
     ),
@@ -48,18 +48,19 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "median_seconds_from_previous",
     ),
     "fct_revenue": (
-        "uuid", "user_key", "event_time", "event_date", "product_id", "quantity", "price",
-        "revenue", "currency",
+        "uuid", "user_key", "event_type", "event_time", "event_date", "product_id", "quantity",
+        "price", "revenue", "currency",
     ),
     "agg_ltv": (
         "cohort_date", "day_number", "cohort_users", "cumulative_revenue", "arpu",
         "paying_users", "is_complete",
     ),
     "rpt_data_quality": (
-        "project_id", "export_hour", "lines", "bronze_rows", "rejected_lines", "silver_events",
-        "duplicates", "is_reconciled", "lag_p50_seconds", "lag_p95_seconds",
+        "export_hour", "lines", "bronze_rows", "rejected_lines", "silver_events",
+        "duplicates", "is_reconciled", "redated_events", "lag_p50_seconds", "lag_p95_seconds",
     ),
 }  # fmt: skip
+COLUMNS = {table: ("project_id", *columns) for table, columns in _OWN_COLUMNS.items()}
 
 
 def gold_tables(
@@ -68,7 +69,7 @@ def gold_tables(
     merges: Sequence[Merge] = (),
     settings: Settings | None = None,
 ) -> dict[str, Rows]:
-    """Compute every gold table from the exported lines of all hours, an hour without lines too."""
+    """Compute every gold table from the exported lines of all hours, including empty hours."""
     settings = settings or Settings()
     log = read_log(project_id, hours, merges, settings)
     new_at = people.new_at(log.events)
@@ -76,7 +77,7 @@ def gold_tables(
     all_sessions = people.sessions(log.events, settings)
     all_revenue = revenue.revenue_events(log.events)
     all_paths = funnels.paths(log.events, settings)
-    return {
+    tables: dict[str, Rows] = {
         "dim_users": people.users(log.events, all_sessions, all_revenue),
         "fct_sessions": [tuple(vars(session).values()) for session in all_sessions],
         "fct_user_activity_daily": people.activity_daily(log.events),
@@ -93,3 +94,4 @@ def gold_tables(
         "agg_ltv": revenue.lifetime_value(log, new_at, all_revenue, settings),
         "rpt_data_quality": quality.data_quality(log),
     }
+    return {name: [(project_id, *row) for row in rows] for name, rows in tables.items()}

@@ -1,4 +1,4 @@
-"""dbt past its memory limit on DuckDB: what does not fit is spilled, and the build goes on."""
+"""dbt on DuckDB beyond its memory limit: DuckDB spills to disk and the build continues."""
 
 import os
 from argparse import Namespace
@@ -10,7 +10,7 @@ from dbt.config.runtime import load_profile
 from dbt.flags import set_from_args
 from dbt_common.context import set_invocation_context
 
-from amplitude_assets.resources import DBT_PROJECT_DIR
+from amplitude_assets.dbt.project import DBT_PROJECT_DIR
 
 # Sorting it takes more than twice the limit.
 LARGE = "create temp table large as select md5(i::varchar) as m from range(4000000) r(i) order by m"
@@ -24,7 +24,7 @@ def test_a_connection_opens_after_another_has_spilled(
     set_invocation_context(os.environ)
     folder = str(DBT_PROJECT_DIR)
     set_from_args(Namespace(PROFILES_DIR=folder, PROJECT_DIR=folder), None)
-    # As dbt does it: one DuckDB, and for each model a connection with the profile's settings.
+    # As in dbt: one DuckDB, and a connection with the profile's settings for each model.
     duckdb = create(load_profile(folder, {}, target_override="duckdb").credentials)
     first = duckdb.handle()
     first.cursor().execute(LARGE)

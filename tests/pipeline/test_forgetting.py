@@ -1,4 +1,4 @@
-"""Who is forgotten leaves silver and gold as if they had never been, and nobody else changes."""
+"""Forgetting a person leaves silver and gold as if they never existed; nobody else changes."""
 
 import json
 from collections import Counter
@@ -12,35 +12,35 @@ import pytest
 
 from amplitude_assets.export.landing import Landing
 from amplitude_assets.forgetting.person import Person, find_person
-from amplitude_assets.forgetting.proof import Left, prove
+from amplitude_assets.forgetting.proof import Remaining, count_remaining
 from amplitude_assets.forgetting.removal import Places, find_hours, put_on_list, remove
 from amplitude_assets.lake.store import Lake
-from amplitude_assets.warehouse.duckdb import DuckDBWarehouse
+from amplitude_assets.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tests.oracle import Merge
-from tests.pipeline.gold_world import PROJECT_ID, in_the_end
+from tests.pipeline.gold_world import PROJECT_ID, final_state
 from tests.snowflake.loads import publish_load, world_in_three_loads
 from tests.support import bronze, dbt
 
-# One of the made-up people with a late merge, and one of the emulator's, who has a user id.
+# A synthetic person with a late merge. The fixture adds a person of the emulator with a user id.
 AMPLITUDE_ID = 1001
-# When and from which file a row came, and tables that tell of the last run.
-_OF_THE_LOAD = ("load_id", "loaded_at", "source_object", "source_line")
-_OF_THE_RUN = ("load_batch", "consumed_hours")
+# Columns that describe the load of a row, and tables that describe the last run.
+_LOAD_COLUMNS = ("load_id", "loaded_at", "source_object", "source_line")
+_RUN_TABLES = ("load_batch", "consumed_hours")
 
 Table = Counter[tuple[object, ...]]
 
 
 @dataclass
 class Forgotten:
-    """The tables before and after, and those of a world without the person."""
+    """The tables before and after forgetting, and the tables of a world without the person."""
 
     person: Person
     users: set[str]
     before: dict[str, Table]
     after: dict[str, Table]
-    never_there: dict[str, Table]
-    left_before: list[Left]
-    left_after: list[Left]
+    without_person: dict[str, Table]
+    remaining_before: list[Remaining]
+    remaining_after: list[Remaining]
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> Forgotten:
     )
     person = find_person(places.warehouse, PROJECT_ID, [user_id], [AMPLITUDE_ID])
     contents = find_hours(places, person)
-    left_before = prove(places, person)
+    remaining_before = count_remaining(places, person)
     put_on_list(places, person)
     remove(places, person, contents, lambda _hours, _lines: None)
     dbt.build(path)
@@ -74,7 +74,7 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> Forgotten:
 
     other = folder / "never_there" / "warehouse.duckdb"
     other.parent.mkdir()
-    hours, merges = in_the_end(loads)
+    hours, merges = final_state(loads)
     ids = {one.removeprefix("user:") for one in person.ids}
     with duckdb.connect(str(other)) as con:
         bronze.load_hours(
@@ -87,14 +87,20 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> Forgotten:
     dbt.build(other, tests=False)
     users = {key for key in person.keys if "user:" not in key}
     return Forgotten(
-        person, users, before, tables(path), tables(other), left_before, prove(places, person)
+        person,
+        users,
+        before,
+        tables(path),
+        tables(other),
+        remaining_before,
+        count_remaining(places, person),
     )
 
 
 def without(ids: set[str], lines: Sequence[bytes]) -> list[bytes]:
-    """Leave out the lines that have one of these ids, read without the code under test."""
-    left = (_without(ids, line) for line in lines)
-    return [line for line in left if line is not None]
+    """Return `lines` without those of these ids, parsed without the code under test."""
+    kept = (_without(ids, line) for line in lines)
+    return [line for line in kept if line is not None]
 
 
 def _without(ids: set[str], line: bytes) -> bytes | None:
@@ -133,11 +139,11 @@ def tables(path: Path) -> dict[str, Table]:
             f"{schema}.{name}": Counter(
                 tuple(map(_comparable, row))
                 for row in con.execute(
-                    f"select columns(lambda c: c not in {_OF_THE_LOAD}) from {schema}.{name}"
+                    f"select columns(lambda c: c not in {_LOAD_COLUMNS}) from {schema}.{name}"
                 ).fetchall()
             )
             for schema, name in names
-            if name not in _OF_THE_RUN
+            if name not in _RUN_TABLES
         }
 
 
@@ -145,27 +151,27 @@ def _comparable(value: Any) -> object:
     return round(value, 9) if isinstance(value, float) else value
 
 
-def test_a_person_with_merged_ids_and_one_with_a_user_id_were_there(outcome: Forgotten) -> None:
+def test_the_person_has_merged_ids_and_a_user_id_before_forgetting(outcome: Forgotten) -> None:
     assert len(outcome.users) > 2
     assert any(one.startswith("user:") for one in outcome.person.ids)
-    places = {one.place for one in outcome.left_before if one.rows}
+    places = {one.place for one in outcome.remaining_before if one.rows}
     assert {
         "bronze.raw_events", "bronze.events", "bronze.merge_ids", "silver.events",
         "silver.merged_ids", "silver.users", "gold.dim_users", "gold.fct_sessions",
     } <= places  # fmt: skip
 
 
-def test_nothing_is_left(outcome: Forgotten) -> None:
-    assert len(outcome.left_after) > 25
-    assert [one for one in outcome.left_after if one.rows] == []
+def test_no_row_of_the_person_remains(outcome: Forgotten) -> None:
+    assert len(outcome.remaining_after) > 25
+    assert [one for one in outcome.remaining_after if one.rows] == []
 
 
-def test_every_table_is_as_if_the_person_had_never_been_there(outcome: Forgotten) -> None:
-    assert set(outcome.after) == set(outcome.never_there)
+def test_every_table_equals_that_of_a_world_without_the_person(outcome: Forgotten) -> None:
+    assert set(outcome.after) == set(outcome.without_person)
     assert {
-        name: (rows - outcome.never_there[name], outcome.never_there[name] - rows)
+        name: (rows - outcome.without_person[name], outcome.without_person[name] - rows)
         for name, rows in outcome.after.items()
-        if rows != outcome.never_there[name]
+        if rows != outcome.without_person[name]
     } == {}
 
 
@@ -173,11 +179,11 @@ def test_every_table_is_as_if_the_person_had_never_been_there(outcome: Forgotten
     "table",
     ["silver.events", "silver.users", "silver.sessions", "gold.dim_users", "gold.fct_sessions"],
 )
-def test_no_row_of_anybody_else_changes(outcome: Forgotten, table: str) -> None:
-    theirs = {
+def test_rows_of_other_people_do_not_change(outcome: Forgotten, table: str) -> None:
+    rows_of_others = {
         row: count
         for row, count in outcome.before[table].items()
         if not outcome.users.intersection(map(str, row))
     }
-    assert 10 < len(theirs) < len(outcome.before[table])
-    assert outcome.after[table] == theirs
+    assert 10 < len(rows_of_others) < len(outcome.before[table])
+    assert outcome.after[table] == rows_of_others

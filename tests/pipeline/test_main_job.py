@@ -1,9 +1,11 @@
-"""The main job as people run it: the command, another server, every event once, twice the same."""
+"""`amplitude-assets run` against a server: every event is loaded once, and runs are idempotent."""
 
 import collections
 import itertools
+import json
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,12 +21,12 @@ from dagster import (
     RunsFilter,
 )
 
-from amplitude_assets.automation.runs import STAGES
+from amplitude_assets.assets.keys import HOURLY_ASSETS
 from amplitude_assets.config import Settings
+from amplitude_assets.dbt.project import DBT_PROJECT_DIR
 from amplitude_assets.definitions import build_definitions
 from amplitude_assets.emulator import World, WorldSettings
 from amplitude_assets.hours import HOUR, HourRange, format_hour, parse_hour, partition_of_hour
-from amplitude_assets.resources import DBT_PROJECT_DIR
 from tests.support.command import amplitude_assets, emulate
 
 PROJECT = 734517
@@ -44,7 +46,7 @@ CONTRACT = {
     ],
 }  # fmt: skip
 
-NOT_PARSED_AGAIN = "no changes found, skipping parsing"
+PARSING_SKIPPED = "no changes found, skipping parsing"
 
 _LINEAGE = "dagster/column_lineage"
 LOAD_COLUMNS = ["load_id", "loaded_at", "fetched_at"]
@@ -54,13 +56,13 @@ Tables = dict[str, list[tuple[object, ...]]]
 
 @dataclass(frozen=True)
 class Place:
-    """A project's data folder and the settings that lead to it."""
+    """A project's data folder and its settings."""
 
     folder: Path
     env: dict[str, str]
 
     def run(self, hours: HourRange, *, data_tests: bool = False) -> str:
-        """Load these hours by the command, which must succeed, and return what it printed."""
+        """Load these hours with the `run` command, which must succeed; return its output."""
         asked = ("--from", format_hour(hours.first), "--to", format_hour(hours.last))
         env = self.env if data_tests else {**self.env, "DBT_RESOURCE_TYPES": "model seed"}
         done = amplitude_assets("run", *asked, env=env, cwd=self.folder)
@@ -68,7 +70,7 @@ class Place:
         return done.stdout
 
     def lineage(self) -> dict[AssetKey, object]:
-        """Return the column lineage that Dagster's instance has of each model."""
+        """Return the column lineage of each model in the Dagster instance."""
         home = str(self.folder / "data" / "dagster")
         found: dict[AssetKey, object] = {}
         with DagsterInstance.from_config(home) as instance:
@@ -80,14 +82,14 @@ class Place:
         return found
 
     def newest_dbt_log(self) -> str:
-        """Read what dbt has logged in the last run."""
+        """Return dbt's log of the last run."""
         logs = (self.folder / "data" / "dbt").glob("*/dbt.log")
         return max(logs, key=lambda path: path.stat().st_mtime).read_text()
 
     def tables(self, *, load_columns: bool = True) -> Tables:
-        """Read every table of the contract, whole and in order.
+        """Return all rows of every contract table, sorted.
 
-        Without `load_columns`, leave out what says when and by which load a row came.
+        Without `load_columns`, omit the columns that describe the load of a row.
         """
         with duckdb.connect(self.env["DUCKDB_PATH"], read_only=True) as con:
             return {
@@ -124,7 +126,7 @@ def place(folder: Path, server: dict[str, str], database: str = "warehouse") -> 
 
 @pytest.fixture(scope="module")
 def loaded(server: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Place:
-    loaded = place(tmp_path_factory.mktemp("loaded"), server)
+    loaded = place(tmp_path_factory.mktemp("it's a dà ta"), server)
     loaded.run(DAY, data_tests=True)
     return loaded
 
@@ -135,24 +137,24 @@ def tables(loaded: Place) -> Tables:
 
 
 def exported(hours: HourRange) -> collections.Counter[tuple[object, str]]:
-    """Return what the server holds, from its world and not through the API: (hour, line)."""
+    """Return the (hour, line) pairs of the server's world, generated without the API."""
     world = World(WorldSettings(seed=7, events_per_hour=EVENTS, project_id=PROJECT))
     return collections.Counter(
         (hour.replace(tzinfo=None), line.decode()) for hour in hours for line in world.lines(hour)
     )
 
 
-def test_every_event_of_the_server_is_in_bronze_once_byte_for_byte(tables: Tables) -> None:
-    held = collections.Counter((row[1], row[6]) for row in tables["bronze.raw_events"])
-    assert held.total() > 500
-    assert held == exported(DAY)
+def test_every_exported_event_is_in_bronze_exactly_once_byte_for_byte(tables: Tables) -> None:
+    loaded_lines = collections.Counter((row[1], row[6]) for row in tables["bronze.raw_events"])
+    assert loaded_lines.total() > 500
+    assert loaded_lines == exported(DAY)
 
 
-def test_every_table_of_the_contract_is_there(tables: Tables) -> None:
+def test_every_contract_table_exists(tables: Tables) -> None:
     assert set(tables) == {f"{schema}.{name}" for schema in CONTRACT for name in CONTRACT[schema]}
 
 
-def test_every_hour_adds_up(tables: Tables) -> None:
+def test_line_counts_of_every_hour_match_the_export(tables: Tables) -> None:
     ledger = {row[1]: row for row in tables["bronze.export_hours"]}
     assert set(ledger) == {hour.replace(tzinfo=None) for hour in DAY}
     lines = collections.Counter(hour for hour, _ in exported(DAY).elements())
@@ -165,7 +167,7 @@ def test_every_hour_adds_up(tables: Tables) -> None:
     assert in_silver == len(tables["bronze.raw_events"])
 
 
-def test_what_was_done_is_in_dagsters_instance(
+def test_the_dagster_instance_records_every_materialization(
     loaded: Place, tables: Tables, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DAGSTER_HOME", str(loaded.folder / "data" / "dagster"))
@@ -178,41 +180,49 @@ def test_what_was_done_is_in_dagsters_instance(
         assert event is not None
 
 
-def test_an_hour_is_two_events_of_each_asset(loaded: Place) -> None:
-    """One that it is planned and one that it is done: a year has 8,760 hours."""
+def test_each_hour_records_two_dagster_events_per_asset(loaded: Place) -> None:
+    """One planned and one materialized event: more would add up over a year's 8,760 hours."""
     home = str(loaded.folder / "data" / "dagster")
     kinds = {
         DagsterEventType.ASSET_MATERIALIZATION_PLANNED,
         DagsterEventType.ASSET_MATERIALIZATION,
     }
-    told: collections.Counter[tuple[object, ...]] = collections.Counter()
+    evaluations: collections.Counter[tuple[object, ...]] = collections.Counter()
     with DagsterInstance.from_config(home) as instance:
-        first_run = instance.get_runs(RunsFilter(job_name="hours_job"))[-1]
+        first_run = instance.get_runs(RunsFilter(job_name="main_job"))[-1]
         for entry in instance.all_logs(first_run.run_id, of_type=kinds):
             event = entry.get_dagster_event()
-            told[event.event_type, event.asset_key, event.partition] += 1
+            evaluations[event.event_type, event.asset_key, event.partition] += 1
     hours = [partition_of_hour(hour) for hour in DAY]
-    assert told == collections.Counter(itertools.product(kinds, STAGES, hours))
+    assert evaluations == collections.Counter(itertools.product(kinds, HOURLY_ASSETS, hours))
 
 
-def test_running_the_same_hours_again_changes_no_table(loaded: Place, tables: Tables) -> None:
-    loaded.run(DAY)
-    assert loaded.tables() == tables
-    assert NOT_PARSED_AGAIN in loaded.newest_dbt_log()
+def test_reloading_the_same_hours_changes_no_table(loaded: Place, tables: Tables) -> None:
+    printed = loaded.run(DAY)
+    after, before = loaded.tables(), dict(tables)
+    ledgers = after.pop("bronze.export_hours"), before.pop("bronze.export_hours")
+    assert after == before
+    # The ledger changes only `fetched_at`, the time of Amplitude's last identical response.
+    ledger_after, ledger_before = ([(*row[:9], *row[10:]) for row in ledger] for ledger in ledgers)
+    assert ledger_after == ledger_before
+    # Nothing was loaded, so no rate of lines is reported.
+    for step in ("hourly_json_files", "s3_event_objects", "bronze/raw_events"):
+        assert f"{step}: 100%, {len(DAY)} of {len(DAY)} hours\n" in printed
+    assert PARSING_SKIPPED in loaded.newest_dbt_log()
 
 
 @pytest.fixture
 def fresh(server: dict[str, str], tmp_path: Path) -> Iterator[Place]:
-    """Return a place for which the project has no manifest yet, as on a fresh machine."""
+    """Return a place without a dbt manifest, as on a new machine."""
     database = f"fresh_{os.getpid()}"
     yield place(tmp_path, server, database)
     shutil.rmtree(DBT_PROJECT_DIR / "target" / "duckdb" / database, ignore_errors=True)
 
 
-def test_hours_in_another_order_give_the_same_tables(loaded: Place, fresh: Place) -> None:
+def test_the_load_order_of_hours_does_not_change_the_tables(loaded: Place, fresh: Place) -> None:
     middle = DAY.first + 7 * HOUR
     fresh.run(HourRange(middle, DAY.last))
-    assert NOT_PARSED_AGAIN in fresh.newest_dbt_log()
+    assert PARSING_SKIPPED in fresh.newest_dbt_log()
     lineage = fresh.lineage()
     fresh.run(HourRange(DAY.first, middle - HOUR))
     assert fresh.tables(load_columns=False) == loaded.tables(load_columns=False)
@@ -220,7 +230,30 @@ def test_hours_in_another_order_give_the_same_tables(loaded: Place, fresh: Place
     assert fresh.lineage() == lineage
 
 
-def test_status_shows_the_gaps_first(loaded: Place) -> None:
+def test_a_run_without_private_apis_gives_the_same_tables(loaded: Place, tmp_path: Path) -> None:
+    """The Dagster home and the dbt manifest exist, as when the setting is enabled later."""
+    copy = Place(tmp_path, {**loaded.env, "DATA_DIR": str(tmp_path / "data")})
+    copy.env["DUCKDB_PATH"] = str(tmp_path / "data" / "warehouse.duckdb")
+    first, rest = HourRange(DAY.first, DAY.first), HourRange(DAY.first + HOUR, DAY.last)
+    copy.run(first)
+    copy.env["DAGSTER_PUBLIC_API_ONLY"] = "true"
+    copy.run(rest)
+    assert copy.tables(load_columns=False) == loaded.tables(load_columns=False)
+    assert copy.lineage() == loaded.lineage()
+    config = (tmp_path / "data" / "dagster" / "dagster.yaml").read_text()
+    assert "BatchingInstance" not in config
+
+
+def test_files_of_a_run_are_readable_only_by_the_user(loaded: Place) -> None:
+    data = loaded.folder / "data"
+    modes = {path: path.stat().st_mode for path in (data, *data.rglob("*"))}
+    assert len(modes) > 100
+    assert [str(path) for path, mode in modes.items() if mode & 0o077] == []
+    assert stat.S_IMODE(modes[data]) == 0o700
+    assert stat.S_IMODE(modes[data / "warehouse.duckdb"]) == 0o600
+
+
+def test_status_lists_missing_hours_first(loaded: Place) -> None:
     first, last = DAY.first - 2 * HOUR, DAY.last + HOUR
     shown = amplitude_assets(
         "status", "--from", format_hour(first), "--to", format_hour(last),
@@ -232,6 +265,23 @@ def test_status_shows_the_gaps_first(loaded: Place) -> None:
     assert lines[1].split()[:4] == ["missing", "2025-03-08T18", "to", "2025-03-08T19"]
     assert lines[2].split()[:2] == ["missing", "2025-03-09T14"]
     assert sum(" loaded " in line or " empty " in line for line in lines[3:]) == len(DAY)
+
+
+def test_status_prints_json(loaded: Place) -> None:
+    first, last = DAY.first - 2 * HOUR, DAY.last + HOUR
+    shown = amplitude_assets(
+        "status", "--from", format_hour(first), "--to", format_hour(last), "--json",
+        env=loaded.env, cwd=loaded.folder,
+    )  # fmt: skip
+    status = json.loads(shown.stdout)
+    assert (status["hours"], status["missing"]) == (len(DAY) + 3, 3)
+    assert status["loaded"] + status["empty"] == len(DAY)
+    assert status["missing_ranges"] == [
+        {"from": "2025-03-08T18", "to": "2025-03-08T19", "hours": 2},
+        {"from": "2025-03-09T14", "to": "2025-03-09T14", "hours": 1},
+    ]
+    assert [row["hour"] for row in status["ledger"]] == [format_hour(hour) for hour in DAY]
+    assert sum(row["lines"] for row in status["ledger"]) == exported(DAY).total()
 
 
 @pytest.fixture
@@ -254,24 +304,24 @@ def test_maintenance_tests_whole_tables(tampered: Definitions) -> None:
             instance=instance, raise_on_error=False, op_selection=["check_whole_tables"]
         )
     assert not result.success
-    told = result.get_asset_check_evaluations()
-    assert len(told) > 100
-    assert [e.asset_check_key for e in told if not e.passed] == [DEVICES]
+    evaluations = result.get_asset_check_evaluations()
+    assert len(evaluations) > 100
+    assert [e.asset_check_key for e in evaluations if not e.passed] == [DEVICES]
 
 
-def test_a_check_alone_looks_at_its_whole_table(tampered: Definitions) -> None:
+def test_a_check_run_alone_tests_its_whole_table(tampered: Definitions) -> None:
     job = tampered.resolve_implicit_global_asset_job_def().get_subset(
         asset_check_selection={DEVICES}
     )
     with DagsterInstance.get() as instance:
         result = job.execute_in_process(instance=instance, raise_on_error=False)
-    told = {(e.asset_check_key, e.passed) for e in result.get_asset_check_evaluations()}
-    assert told == {(DEVICES, False)}
-    # It would find the same again.
+    evaluations = {(e.asset_check_key, e.passed) for e in result.get_asset_check_evaluations()}
+    assert evaluations == {(DEVICES, False)}
+    # A retry would fail in the same way.
     assert not [event for event in result.all_events if event.is_step_up_for_retry]
 
 
-def test_a_server_that_is_down_leaves_what_was_there(loaded: Place, tables: Tables) -> None:
+def test_an_unreachable_server_leaves_the_tables_unchanged(loaded: Place, tables: Tables) -> None:
     before = loaded.tables()
     env = {**loaded.env, "AMPLITUDE_BASE_URL": "http://127.0.0.1:9"}
     asked = ("--from", format_hour(DAY.first), "--to", format_hour(DAY.last + HOUR))

@@ -1,4 +1,4 @@
-"""Masks and forgetting through the whole pipeline: what is kept back is nowhere."""
+"""Masking and forgetting through the whole pipeline: no file or table has the removed values."""
 
 import gzip
 import json
@@ -17,7 +17,7 @@ from tests.support.command import amplitude_assets
 
 HOURS = HourRange(parse_hour("2026-09-07T08"), parse_hour("2026-09-07T11"))
 WORLD = WorldSettings(events_per_hour=60)
-KEY = "a secret of many signs"
+KEY = "a secret of many characters"
 MASKS: dict[str, object] = {
     "privacy_drop": ("ip_address",),
     "privacy_hash": ("user_id", "device_id", "$insert_id"),
@@ -39,19 +39,19 @@ FIGURES = {
 
 
 def exported() -> list[dict[str, Any]]:
-    """Return what the server holds, from its world and not through the API."""
+    """Return the events of the server's world, generated without the API."""
     world = World(WORLD)
     return [json.loads(line) for hour in HOURS for line in world.lines(hour)]
 
 
 def raw_values() -> set[str]:
-    """Return every user id, device id and address."""
+    """Return every user id, device id and IP address of the export."""
     columns = ("user_id", "device_id", "ip_address")
     return {str(event[column]) for event in exported() for column in columns if event[column]}
 
 
 def found_in(folder: Path, values: set[str]) -> set[str]:
-    """Return which of these values are in the files under a folder, packed or not."""
+    """Return the `values` that occur in a file under `folder`, gzip-compressed or not."""
     texts = []
     for path in folder.rglob("*"):
         if path.is_file():
@@ -77,7 +77,7 @@ def plain(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Place
 
 @pytest.fixture(scope="module")
 def masked(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Place:
-    """Return a place with masks from the start."""
+    """Return a place whose hours were all loaded with privacy settings."""
     place = Place(tmp_path_factory.mktemp("masked"), emulator.base_url, privacy=MASKS)
     assert place.run(HOURS).succeeded
     dbt.build(place.settings.resolved_duckdb_path, tests=False)
@@ -88,9 +88,7 @@ def figures(place: Place) -> dict[str, Rows]:
     return {name: place.query(sql) for name, sql in FIGURES.items()}
 
 
-def test_nothing_that_is_masked_is_in_the_lake_or_the_warehouse(
-    plain: Place, masked: Place
-) -> None:
+def test_masked_values_are_not_in_the_lake_or_the_warehouse(plain: Place, masked: Place) -> None:
     values = raw_values()
     assert len(values) > 50
     assert found_in(plain.folder / "lake", values) == values
@@ -106,7 +104,7 @@ def test_nothing_that_is_masked_is_in_the_lake_or_the_warehouse(
     assert KEY not in text
 
 
-def test_joins_give_the_same_figures(plain: Place, masked: Place) -> None:
+def test_joins_over_hashed_ids_give_the_same_figures(plain: Place, masked: Place) -> None:
     before = figures(plain)
     assert before["people"][0][0] > 20
     assert figures(masked) == before
@@ -117,7 +115,7 @@ def test_joins_give_the_same_figures(plain: Place, masked: Place) -> None:
     assert {(key, hashed(name)) for key, name in names} == set(masked.query(named))
 
 
-def test_running_hours_again_masks_their_history(
+def test_reloading_hours_masks_their_earlier_values(
     plain: Place, masked: Place, emulator: Emulator, tmp_path: Path
 ) -> None:
     before = Place(tmp_path, emulator.base_url)
@@ -128,7 +126,7 @@ def test_running_hours_again_masks_their_history(
     assert not found_in(tmp_path / "lake", raw_values())
 
 
-def test_the_command_forgets_somebody_and_no_run_brings_them_back(masked: Place) -> None:
+def test_forget_removes_a_person_and_reloading_does_not_restore_them(masked: Place) -> None:
     ((user_id,),) = masked.query(
         "select user_id from silver.users where user_id is not null order by events desc limit 1"
     )
@@ -159,15 +157,19 @@ def test_the_command_forgets_somebody_and_no_run_brings_them_back(masked: Place)
         "forget", "--user", raw, "--yes", env=env, cwd=masked.folder, timeout=600
     )
     assert done.returncode == 0, done.stderr + done.stdout
-    assert "Nothing is left of them here." in done.stdout
+    assert "Nothing of the person is left here." in done.stdout
     assert KEY not in done.stdout + done.stderr
     assert masked.query("select count(*) from silver.users")[0][0] == people - 1
     ids = {raw, user_id}
     assert not found_in(masked.folder, ids)
 
-    left = masked.bronze()
+    bronze_after = masked.bronze()
     assert replace(masked).run(HOURS).succeeded
-    assert masked.bronze() == left
+    assert masked.bronze() == bronze_after
     assert not found_in(masked.folder / "lake", ids)
-    gone = sum(event["user_id"] == raw for event in exported())
-    assert sum(len(hour["raw_events"]) for hour in left.values()) <= lines - gone < lines
+    removed_lines = sum(event["user_id"] == raw for event in exported())
+    assert (
+        sum(len(hour["raw_events"]) for hour in bronze_after.values())
+        <= lines - removed_lines
+        < lines
+    )

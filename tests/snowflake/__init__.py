@@ -1,7 +1,7 @@
-"""Snowflake, in four rungs of evidence, each a file:
+"""Snowflake, tested on four levels, one file each:
 
-a. `test_a_grammar.py`: every statement is Snowflake's SQL, by a grammar of it.
+a. `test_a_grammar.py`: every statement matches a grammar of Snowflake's SQL.
 b. `test_b_wire.py`: the loader, dbt and the assets through the real connector, to fakesnow.
 c. `test_c_same_as_duckdb.py`: the same lake through both engines gives the same tables.
-d. The tests of b and c once more, `[live]` in their names, on a live account where one is set.
+d. The tests of b and c with `[live]` in their names, on a live account if one is configured.
 """

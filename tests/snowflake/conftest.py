@@ -1,4 +1,4 @@
-"""One Snowflake for all tests here, started once; each test that asks for it finds it empty."""
+"""One Snowflake for all tests of this folder, started once and emptied before each test."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ import pytest
 from tests.support import snowflake
 from tests.support.snowflake import SnowflakeUnderTest
 
-# Read before a test takes the machine's settings away.
+# Read before a fixture removes the machine's settings from the environment.
 _LIVE = snowflake.live()
 
 
@@ -32,7 +32,7 @@ def account(request: pytest.FixtureRequest) -> SnowflakeUnderTest:
 def empty_account(
     account: SnowflakeUnderTest, monkeypatch: pytest.MonkeyPatch
 ) -> SnowflakeUnderTest:
-    """Return the account without tables and objects, its settings in the environment."""
+    """Return the account without tables and objects; set its settings in the environment."""
     account.empty()
     for name, value in account.environment.items():
         monkeypatch.setenv(name, value)

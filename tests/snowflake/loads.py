@@ -8,9 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
+from amplitude_assets.lake.acceptance import ACCEPT_AT_ONCE
+from amplitude_assets.lake.commit import publish_hour
 from amplitude_assets.lake.layout import event_key, merge_prefix, rejected_key
 from amplitude_assets.lake.manifest import LakeObject, Manifest
-from amplitude_assets.lake.publish import publish_hour
 from amplitude_assets.lake.store import Lake
 from tests.oracle import Merge
 from tests.pipeline.gold_world import PROJECT_ID, Load, loads
@@ -19,9 +20,26 @@ _FETCHED_AT = datetime(2026, 9, 2, 12, 30, tzinfo=UTC)
 
 
 def world_in_three_loads() -> list[Load]:
-    """Return the loads of a world that has everything in it, corrections and merges last."""
-    first, second, corrections, merges = loads(seed=7)
+    """Return three loads of the gold world; the last has its corrections and merges."""
+    # fakesnow stores nanoseconds, whose range is 1677 to 2262.
+    first, second, corrections, merges = loads(seed=7, wrong_years=(1700, 1970, 2011, 2250))
+    hour = min(first.hours)
+    first.hours[hour] = [*first.hours[hour], *_oversized_events()]
     return [first, second, Load(hours=corrections.hours, merges=merges.merges)]
+
+
+def _oversized_events() -> list[bytes]:
+    """Return an event beyond the limits of keys and groups, and one with long properties."""
+    keys = {f"key {n}": n for n in range(1001)}
+    names = [f"group {n}" for n in range(10)]
+    long = {name: {"size": "x" * 500} for name in names}
+    return [
+        json.dumps(event).encode()
+        for event in (
+            {"uuid": "many", "event_properties": keys, "groups": {"org": list(keys)}},
+            {"uuid": "long", "groups": {"org": names}, "group_properties": {"org": long}},
+        )
+    ]
 
 
 def publish_load(lake: Lake, load: Load, folder: Path) -> list[Manifest]:
@@ -34,7 +52,7 @@ def publish_load(lake: Lake, load: Load, folder: Path) -> list[Manifest]:
 
 
 def publish_lines(lake: Lake, hour: datetime, lines: Sequence[bytes], folder: Path) -> Manifest:
-    """Publish an hour of these lines: one file, and one of the lines that are no JSON objects."""
+    """Publish an hour: one file of JSON objects, and one of rejected lines."""
     hour = hour.replace(tzinfo=UTC)
     good = [line for line in lines if _is_object(line)]
     bad = [
@@ -64,7 +82,7 @@ def publish_lines(lake: Lake, hour: datetime, lines: Sequence[bytes], folder: Pa
         digest=hashlib.sha256("".join(item.sha256 for item in items).encode()).hexdigest(),
         fetched_at=_FETCHED_AT,
     )
-    return publish_hour(lake, manifest, sources).manifest
+    return publish_hour(lake, manifest, sources, confirm_after=ACCEPT_AT_ONCE).manifest
 
 
 def _file(

@@ -1,7 +1,7 @@
-"""Rung a: every statement that goes to Snowflake is its SQL, by sqlfluff's grammar of it.
+"""Level a: every statement for Snowflake matches sqlfluff's grammar.
 
-This finds slips of the pen in what no engine here can run: COPY, grants, integrations, tasks. It
-knows no names and no types.
+This finds syntax errors in statements that no local engine can run: COPY, grants, integrations,
+tasks. It does not check names and types.
 """
 
 import re
@@ -12,15 +12,14 @@ import pytest
 import amplitude_assets.bootstrap
 import amplitude_assets.warehouse
 from amplitude_assets.bootstrap import snowflake as bootstrap
-from amplitude_assets.warehouse.snowflake_session import statements_of
+from amplitude_assets.warehouse.snowflake.session import statements_of
 from tests.support import dbt
 from tests.support.snowflake import SnowflakeUnderTest
 from tests.support.snowflake_grammar import grammar_errors
 
 _ROOT = Path(__file__).parents[2]
-_LOADER = Path(amplitude_assets.warehouse.__file__).parent / "sql"
+_LOADER = Path(amplitude_assets.warehouse.__file__).parent
 _BOOTSTRAP = Path(amplitude_assets.bootstrap.__file__).parent / "sql"
-_NATIVE = _ROOT / "deploy" / "snowflake-native"
 _QUERIES = [
     path
     for folder in ("assets", "checks", "report")
@@ -37,43 +36,48 @@ _NAMES = bootstrap.SnowflakeNames(
     public_key="MIIB",
     identity_arn="arn:aws:iam::1:role/pipeline",
     reader_key="MIIC",
+    rebuild_warehouse="AMPLITUDE_REBUILD_WH",
 )
 
 
 @pytest.mark.parametrize(
     "name",
-    sorted({path.stem for path in [*_LOADER.glob("snowflake/*"), *_LOADER.glob("shared/*")]}),
+    sorted({path.stem for path in [*_LOADER.glob("snowflake/sql/*"), *_LOADER.glob("sql/*")]}),
 )
-def test_the_loaders_statements(name: str) -> None:
+def test_statements_of_the_loader(name: str) -> None:
     for statement in statements_of(name):
         filled = statement.format(stage="bronze.lake", files="'a/b', 'c'", digests="'a', 'b'")
-        # The connector puts text in the place of parameters.
+        # The connector replaces parameters with literals.
         assert not grammar_errors(re.sub(r"%\((\w+)\)s", "'value'", filled) + ";\n")
 
 
 @pytest.mark.parametrize("path", _QUERIES, ids=lambda path: path.stem)
-def test_the_queries_of_checks_and_report(path: Path) -> None:
+def test_queries_of_checks_and_report(path: Path) -> None:
     assert not grammar_errors(re.sub(r"\{\w+\}", "1", path.read_text()).strip() + "\n")
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in _BOOTSTRAP.glob("*.sql")))
-def test_the_statements_of_the_set_up(name: str) -> None:
+def test_statements_of_the_setup(name: str) -> None:
     sql = bootstrap.render(_NAMES, [name])
     assert not grammar_errors(sql)
     assert "replace" not in sql.lower().replace("never replaced", "")
 
 
-@pytest.mark.parametrize("path", sorted(_NATIVE.glob("*.sql")), ids=lambda path: path.stem)
-def test_the_statements_without_dbt(path: Path) -> None:
-    sql = path.read_text()
-    assert not grammar_errors(sql)
-    for body in sql.split("$$")[1::2]:  # of a procedure, which is text to the statement around it
-        assert not grammar_errors(body.strip() + "\n")
+def test_the_transaction_of_an_incremental_model() -> None:
+    macros = (_ROOT / "dbt_project" / "macros" / "batch.sql").read_text()
+    block = macros[macros.index("execute immediate $$") : macros.rindex("$$") + 2]
+    dml = (
+        "delete from a where (b, c) in (select b, c from d);\n    insert into a (b) select b from e"
+    )
+    block = block.replace("{{ dml | trim }}", dml)
+    assert not grammar_errors(f"{block};\n")
+    # To the statement around it, the block is text.
+    assert not grammar_errors(f"{block.split('$$')[1].strip()}\n")
 
 
 def test_every_compiled_model(fake_account: SnowflakeUnderTest) -> None:
     fake_account.empty()
-    # dbt signs in without a key here; with one it does in rungs b and c.
+    # dbt signs in without a key here, and with one in levels b and c.
     without_key = {**fake_account.environment, **fake_account.identity}
     del without_key["SNOWFLAKE_PRIVATE_KEY_PATH"]
     compiled = dbt.compiled_on(without_key)
@@ -91,5 +95,5 @@ def test_every_compiled_model(fake_account: SnowflakeUnderTest) -> None:
         "create task t warehouse = w schedule '5 minutes' as select 1;",
     ],
 )
-def test_the_grammar_refuses_what_is_none(broken: str) -> None:
+def test_the_grammar_rejects_invalid_statements(broken: str) -> None:
     assert grammar_errors(broken)

@@ -1,1 +1,1 @@
-"""What several tests need: bronze without the loader, dbt in this process."""
+"""Helpers that several tests share."""

@@ -1,4 +1,4 @@
-"""Where AWS gives keys to a machine, a container or a person: one small server on loopback."""
+"""A fake of AWS's credential services for machines, containers and people, on loopback."""
 
 import json
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from tests.support.http import serving
 PROFILE = "work"
 _INSTANCE = "/latest/meta-data/iam/security-credentials/"
 _ROLE = "pipeline"
-_SECOND = "of-the-second-version"
+_METADATA_TOKEN = "of-the-second-version"
 _CONTAINER_TOKEN = "of-the-container"
 _SSO_TOKEN = "of-the-person"
 _SSO_SESSION = "company"
@@ -23,7 +23,7 @@ _SSO_SESSION = "company"
 
 @dataclass
 class IdentityServer:
-    """What it is asked, by whom, and the ids of the keys it gave."""
+    """A running server, with the ids of the keys that it issued."""
 
     url: str = ""
     keys_live: timedelta = timedelta(hours=6)
@@ -31,7 +31,7 @@ class IdentityServer:
     given: list[str] = field(default_factory=list)
 
     def for_a_machine(self) -> dict[str, str]:
-        """Return the variables by which AWS's libraries take this for EC2's own service."""
+        """Return the variables that make AWS's libraries use this as EC2's metadata service."""
         return {"AWS_EC2_METADATA_SERVICE_ENDPOINT": self.url}
 
     def for_a_container(self) -> dict[str, str]:
@@ -42,7 +42,7 @@ class IdentityServer:
         }
 
     def for_a_person(self, folder: Path, signed_in_until: datetime | None) -> dict[str, str]:
-        """Write what `aws configure sso` and, unless None, `aws sso login` write into a folder."""
+        """Write the files of `aws configure sso` and, unless None, of `aws sso login`."""
         (folder / "config").write_text(
             f"[profile {PROFILE}]\nsso_session = {_SSO_SESSION}\nsso_account_id = 123456789012\n"
             f"sso_role_name = {_ROLE}\n[sso-session {_SSO_SESSION}]\nsso_region = eu-central-1\n"
@@ -62,16 +62,19 @@ class IdentityServer:
         }
 
     def answer(self, method: str, path: str, headers: Any) -> tuple[int, str]:
-        """Answer one request as AWS's services do, if it shows what they ask for."""
-        asked = (method, path.partition("?")[0])
-        if asked == ("PUT", "/latest/api/token"):
-            return 200, _SECOND
-        if asked[1].startswith(_INSTANCE) and headers["x-aws-ec2-metadata-token"] == _SECOND:
+        """Respond to a request as AWS's services do, if it is authorised."""
+        endpoint = (method, path.partition("?")[0])
+        if endpoint == ("PUT", "/latest/api/token"):
+            return 200, _METADATA_TOKEN
+        if (
+            endpoint[1].startswith(_INSTANCE)
+            and headers["x-aws-ec2-metadata-token"] == _METADATA_TOKEN
+        ):
             return 200, json.dumps(self._keys("machine")) if _ROLE in path else _ROLE
-        if asked == ("GET", "/container") and headers["Authorization"] == _CONTAINER_TOKEN:
+        if endpoint == ("GET", "/container") and headers["Authorization"] == _CONTAINER_TOKEN:
             return 200, json.dumps(self._keys("container"))
         signed_in = headers["x-amz-sso_bearer_token"] == _SSO_TOKEN and self.sso_is_valid
-        if asked == ("GET", "/federation/credentials") and signed_in:
+        if endpoint == ("GET", "/federation/credentials") and signed_in:
             return 200, json.dumps({"roleCredentials": self._keys_of_sso()})
         return 401, json.dumps({"__type": "UnauthorizedException", "message": "no"})
 

@@ -1,6 +1,6 @@
-"""Bronze as the loader leaves it, written straight into a DuckDB file.
+"""Write bronze directly into a DuckDB file, in the format of the loader.
 
-For tests of the dbt project: no export, no lake, only the hours and lines that a test is about.
+For tests of the dbt project, which need only hours and lines, without an export and a lake.
 """
 
 import hashlib
@@ -16,12 +16,12 @@ import amplitude_assets.warehouse
 
 Line = bytes | str | Mapping[str, Any]
 
-_TABLES = Path(amplitude_assets.warehouse.__file__).parent / "sql" / "duckdb" / "bronze_tables.sql"
+_TABLES = Path(amplitude_assets.warehouse.__file__).parent / "duckdb" / "sql" / "bronze_tables.sql"
 _LOADED_AT = datetime(2026, 1, 1)
 
 
 def create_bronze(con: duckdb.DuckDBPyConnection) -> None:
-    """Make the bronze tables that are not there yet."""
+    """Create missing bronze tables."""
     con.execute(_TABLES.read_text())
 
 
@@ -33,9 +33,9 @@ def load_hours(
 ) -> None:
     """Replace hours in bronze, as one load: their events, their bad lines and their ledger rows.
 
-    A line is the exported bytes or text, or a mapping that becomes JSON. One that is not a JSON
-    object is rejected, as the loader does. An hour without lines is an empty one. Hours may carry
-    a zone, which is dropped: bronze is UTC.
+    A line is exported bytes or text, or a mapping that is converted to JSON. Lines that are not
+    JSON objects are rejected, as in the loader. An hour without lines is empty. The zone of hours
+    is dropped: bronze is UTC.
     """
     create_bronze(con)
     con.begin()
@@ -49,7 +49,7 @@ def load_hours(
 def forget_hours(
     con: duckdb.DuckDBPyConnection, hours: Iterable[datetime], project_id: int = 100011
 ) -> None:
-    """Take hours out of bronze and out of the ledger, as if they had never been asked for."""
+    """Delete hours from bronze and the ledger, as if they had never been requested."""
     for hour in hours:
         _delete_hour(con, hour.replace(tzinfo=None), project_id)
 
@@ -72,7 +72,7 @@ def _load_hour(
     if rejected:
         con.executemany("insert into bronze.rejected_lines values (?, ?, ?, ?, ?, ?)", rejected)
     con.execute(
-        "insert into bronze.export_hours values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "insert into bronze.export_hours values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, null, null)",
         (
             project_id, hour, "loaded" if lines else "empty", 1 if lines else 0,
             sum(len(line) for line in lines), len(lines), len(rejected), digest, load_id,

@@ -1,4 +1,4 @@
-"""Chromium, driven by Playwright: the one that the system has, with no connections of its own."""
+"""Run the system's Chromium with Playwright, without its background connections."""
 
 import shutil
 from collections.abc import Iterator
@@ -23,13 +23,13 @@ _FLAGS = (
 
 
 def find_chromium() -> str | None:
-    """Return the path of a Chromium, None if the machine has none."""
+    """Return the path of Chromium, or None if it is not installed."""
     return next((path for name in _NAMES if (path := shutil.which(name))), None)
 
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """Run a Chromium without a window. Raises FileNotFoundError when there is none."""
+    """Run a headless Chromium. Raises FileNotFoundError when it is not installed."""
     path = find_chromium()
     if path is None:
         raise FileNotFoundError("there is no Chromium here; on Debian: apt-get install chromium")
@@ -41,13 +41,13 @@ def chromium() -> Iterator[Browser]:
             browser.close()
 
 
-def keep_picture(page: Page, name: str, *, full_page: bool = False) -> None:
-    """Keep a picture of the page under `artifacts/ui`."""
+def save_screenshot(page: Page, name: str, *, full_page: bool = False) -> None:
+    """Save a screenshot of the page under `artifacts/ui`."""
     page.screenshot(path=ARTIFACTS / "ui" / f"{name}.png", full_page=full_page)
 
 
-class Trouble:
-    """What a page did that it should not: errors, and requests that leave its file."""
+class PageProblems:
+    """Record problems of a page: errors, warnings, and requests to other addresses."""
 
     def __init__(self, page: Page) -> None:
         self.seen: list[str] = []
@@ -65,21 +65,21 @@ class Trouble:
 
 
 @contextmanager
-def opened(
+def open_page(
     browser: Browser, path: Path, size: tuple[int, int], scheme: str
-) -> Iterator[tuple[Page, Trouble]]:
+) -> Iterator[tuple[Page, PageProblems]]:
     context = browser.new_context(
         viewport={"width": size[0], "height": size[1]},
         color_scheme="dark" if scheme == "dark" else "light",
     )
     try:
         page = context.new_page()
-        trouble = Trouble(page)
+        problems = PageProblems(page)
         page.goto(path.as_uri())
         page.wait_for_function(
             "document.querySelectorAll('[data-chart]').length"
             " === document.querySelectorAll('[data-chart] .main-svg:first-child').length"
         )
-        yield page, trouble
+        yield page, problems
     finally:
         context.close()

@@ -1,4 +1,4 @@
-"""Runs the command `amplitude-assets` in a process of its own, as people do."""
+"""Run the command `amplitude-assets` in a separate process."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ COMMAND = Path(sys.executable).parent / "amplitude-assets"
 
 
 def amplitude_assets(
-    *arguments: str, env: Mapping[str, str], cwd: Path, timeout: float = 240
+    *arguments: str, env: Mapping[str, str], cwd: Path, timeout: float = 800
 ) -> subprocess.CompletedProcess[str]:
     """Run the command to its end and return what it printed and its exit status."""
     return subprocess.run(
@@ -21,13 +21,14 @@ def amplitude_assets(
         capture_output=True,
         text=True,
         timeout=timeout,
+        umask=0o022,  # the usual one, with which others could read new files
         check=False,
     )
 
 
 @contextmanager
 def emulate(*arguments: str, env: Mapping[str, str], cwd: Path) -> Iterator[dict[str, str]]:
-    """Serve the emulator by the command, and yield the settings that it prints."""
+    """Serve the emulator with the command, and yield the settings that it prints."""
     with subprocess.Popen(
         [str(COMMAND), "emulate", "--port", "0", *arguments],
         env={**os.environ, **env},

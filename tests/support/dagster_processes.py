@@ -1,4 +1,4 @@
-"""Dagster as production runs it: a code server, a web server and a daemon, each a process."""
+"""Run Dagster as in production: a code server, a web server and a daemon, each a process."""
 
 import os
 import signal
@@ -20,14 +20,14 @@ _START_SECONDS = 120
 
 @dataclass(frozen=True)
 class DagsterProcesses:
-    """What runs, and how to reach it."""
+    """The running processes, and their addresses."""
 
     url: str
     env: dict[str, str]
     folder: Path
 
     def ask(self, query: str, **variables: Any) -> dict[str, Any]:
-        """Ask the web server's GraphQL, and return the data of its answer."""
+        """Send a GraphQL query to the web server, and return the data of its response."""
         answer = requests.post(
             f"{self.url}/graphql", json={"query": query, "variables": variables}, timeout=60
         ).json()
@@ -35,7 +35,7 @@ class DagsterProcesses:
         return dict(answer["data"])
 
     def command(self, *arguments: str) -> subprocess.Popen[str]:
-        """Start the command `amplitude-assets` against these processes."""
+        """Start the command `amplitude-assets` for these processes."""
         return subprocess.Popen(
             [str(_BIN / "amplitude-assets"), *arguments],
             env=self.env,
@@ -46,7 +46,7 @@ class DagsterProcesses:
         )
 
     def worker_of(self, run_id: str) -> int:
-        """Return the process that works on a run, as the run's own log names it."""
+        """Return the worker process of a run, from the run's event log."""
         data = self.ask(
             "query($id: ID!) { logsForRun(runId: $id) { ... on EventConnection { events {"
             " ... on EngineEvent { metadataEntries { label ... on TextMetadataEntry { text } } }"
@@ -61,8 +61,18 @@ class DagsterProcesses:
         (pid,) = {entry["text"] for entry in entries if entry["label"] == "pid"}
         return int(pid)
 
+    def kill_daemon(self) -> None:
+        """Kill the daemon's process, like the kernel's out-of-memory killer."""
+        os.kill(int((self.folder / "daemon.pid").read_text()), signal.SIGKILL)
+
+    @contextmanager
+    def another_daemon(self) -> Iterator[None]:
+        """Run a new daemon after one was killed, while the block runs."""
+        with _running("daemon-2", _daemon(self.folder), self.env, self.folder):
+            yield
+
     def logs(self) -> str:
-        """Return the end of what each process wrote, for the message of a failed test."""
+        """Return the end of each process's output, for the message of a failed test."""
         return "\n".join(
             f"--- {path.name}\n{path.read_text()[-3000:]}" for path in self.folder.glob("*.log")
         )
@@ -70,11 +80,11 @@ class DagsterProcesses:
 
 @contextmanager
 def dagster_processes(folder: Path, settings: Mapping[str, str]) -> Iterator[DagsterProcesses]:
-    """Start the three processes with these settings, and stop them when the block is left.
+    """Run the three processes with these settings while the block runs.
 
-    The instance is prepared by the command, as operations do; only its look at runs is quicker.
+    The command prepares the instance, as in production; only its run monitoring polls faster.
     """
-    web_port, code_port = _free_port(), _free_port()
+    web_port, code_port = free_port(), free_port()
     home = folder / "data" / "dagster"
     env = {
         **os.environ,
@@ -102,7 +112,7 @@ def dagster_processes(folder: Path, settings: Mapping[str, str]) -> Iterator[Dag
         wait_until(lambda: _listens(code_port), "the code server listens")
         with (
             _running("webserver", web, env, folder),
-            _running("daemon", ["dagster-daemon", "run", "-w", str(workspace)], env, folder),
+            _running("daemon", _daemon(folder), env, folder),
         ):
             running = DagsterProcesses(env["DAGSTER_URL"], env, folder)
             wait_until(lambda: _is_loaded(running), "the code location is loaded", running)
@@ -110,24 +120,28 @@ def dagster_processes(folder: Path, settings: Mapping[str, str]) -> Iterator[Dag
 
 
 def wait_until(
-    happens: Callable[[], bool],
+    condition: Callable[[], bool],
     what: str,
     running: DagsterProcesses | None = None,
     seconds: float = _START_SECONDS,
 ) -> None:
-    """Wait for something with a bound. Fails with its name, and with what the processes wrote."""
-    give_up = time.monotonic() + seconds
-    while not happens():
-        if time.monotonic() > give_up:
+    """Wait for a condition with a timeout. Fails with its name and the processes' output."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
             raise AssertionError(
                 f"not within {seconds} s: {what}\n{running.logs() if running else ''}"
             )
         time.sleep(0.3)
 
 
+def _daemon(folder: Path) -> list[str]:
+    return ["dagster-daemon", "run", "-w", str(folder / "workspace.yaml")]
+
+
 @contextmanager
 def _running(name: str, command: list[str], env: dict[str, str], folder: Path) -> Iterator[None]:
-    """Run a process in a group of its own, and end the whole group."""
+    """Run a process in its own process group, and end the whole group."""
     with (folder / f"{name}.log").open("w") as log:
         process = subprocess.Popen(
             [str(_BIN / command[0]), *command[1:]],
@@ -137,6 +151,7 @@ def _running(name: str, command: list[str], env: dict[str, str], folder: Path) -
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+        (folder / f"{name}.pid").write_text(str(process.pid))
         try:
             yield
         finally:
@@ -158,7 +173,7 @@ def _is_loaded(running: DagsterProcesses) -> bool:
     return bool(data["repositoriesOrError"].get("nodes"))
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])

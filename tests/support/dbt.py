@@ -1,36 +1,31 @@
-"""The real dbt project, run in this process on a DuckDB file of the test's own.
-
-The project is parsed once, and the file is held open while dbt runs: dbt opens and closes it for
-each node, as its profile asks, which is a good part of a small build.
-"""
+"""Run the real dbt project in this process, on the test's own DuckDB file."""
 
 import os
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-import duckdb
 from dbt.artifacts.schemas.results import NodeStatus
 from dbt.cli.main import dbtRunner
 from dbt.contracts.graph.manifest import Manifest
 from dbt.contracts.graph.nodes import ModelNode
 from filelock import FileLock
 
-from amplitude_assets.assets.column_lineage import project_version
-from amplitude_assets.assets.dbt import project_sources
+from amplitude_assets.dbt.column_lineage import project_version
+from amplitude_assets.dbt.project import project_sources
+from amplitude_assets.dbt.runner import close_duckdb
 
 PROJECT = Path(__file__).parents[2] / "dbt_project"
 _GOOD = {NodeStatus.Success, NodeStatus.Pass, NodeStatus.Warn, NodeStatus.NoOp}
 
 
 class DbtError(AssertionError):
-    """A dbt command that did not succeed; the message names the nodes and their errors."""
+    """A dbt command failed; the message names the nodes and their errors."""
 
 
 def build(
@@ -71,7 +66,7 @@ def run(
     week_start: str = "monday",
     project: Path = PROJECT,
 ) -> dict[str, str]:
-    """Run any dbt command on the file, as `build` does. Raises DbtError."""
+    """Run a dbt command on the file, like `build`. Raises DbtError."""
     settings = {
         "WAREHOUSE": "duckdb",
         "DUCKDB_PATH": str(duckdb_path),
@@ -84,12 +79,12 @@ def run(
 def run_on(
     settings: Mapping[str, str], command: Sequence[str], *, project: Path = PROJECT
 ) -> dict[str, str]:
-    """Run a dbt command on the target that `WAREHOUSE` in the settings names, as `run` does."""
+    """Run a dbt command on the target of the setting `WAREHOUSE`, like `run`."""
     return {result.node.name: str(result.status) for result in _results(settings, command, project)}
 
 
 def compiled_on(settings: Mapping[str, str], *, project: Path = PROJECT) -> dict[str, str]:
-    """Compile the models for the target that `WAREHOUSE` names; return each one's SQL by name."""
+    """Compile the models for the target of `WAREHOUSE`; return their SQL by name."""
     command = ["compile", "--select", "resource_type:model"]
     results = _results(settings, command, project)
     return {result.node.name: result.node.compiled_code for result in results}
@@ -97,17 +92,17 @@ def compiled_on(settings: Mapping[str, str], *, project: Path = PROJECT) -> dict
 
 def _results(settings: Mapping[str, str], command: Sequence[str], project: Path) -> list[Any]:
     settings = {**settings, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"}
-    held: AbstractContextManager[object] = nullcontext()
     if "DUCKDB_PATH" in settings:
         settings["DUCKDB_PATH"] = str(_linked(Path(settings["DUCKDB_PATH"]), project))
-        held = duckdb.connect(settings["DUCKDB_PATH"])
-    with patch.dict(os.environ, settings), held:
+    with patch.dict(os.environ, settings):
         database = settings.get("SNOWFLAKE_DATABASE") or Path(settings["DUCKDB_PATH"]).stem
         manifest = _manifest(
             project, project_version(project_sources(project)), settings["WAREHOUSE"], database
         )
         flags = _flags(project, settings["WAREHOUSE"], _target(settings["WAREHOUSE"], project))
         outcome = dbtRunner(manifest=manifest).invoke([*command, *flags])
+        # dbt keeps the DuckDB file open until its process ends, which is this one.
+        close_duckdb()
     if outcome.exception is not None:
         raise DbtError(str(outcome.exception)) from outcome.exception
     results = list(getattr(outcome.result, "results", []))
@@ -118,7 +113,7 @@ def _results(settings: Mapping[str, str], command: Sequence[str], project: Path)
 
 
 def silver_only(folder: Path) -> Path:
-    """Copy the project without its gold half into a folder: a build then takes half the time."""
+    """Copy the project without gold into a folder, which halves the time of a build."""
     copy = folder / "dbt_project"
     shutil.copytree(PROJECT, copy, ignore=shutil.ignore_patterns("target", "logs", "gold"))
     return copy
@@ -131,9 +126,9 @@ def parse(project: Path = PROJECT) -> Manifest:
 
 @cache
 def _manifest(project: Path, _version: str, target: str, database: str) -> Manifest:
-    """Parse the project, or take what was parsed of this version, maybe by another process.
+    """Parse the project, or reuse the manifest of this version, possibly from another process.
 
-    The names of tables in a manifest begin with their database, so each has its own.
+    Table names in a manifest start with their database, so each database has its own manifest.
     """
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
     folder = Path(tempfile.gettempdir(), f"dbt-parsed-{run}", target, database, *project.parts[1:])
@@ -147,7 +142,7 @@ def _manifest(project: Path, _version: str, target: str, database: str) -> Manif
 
 @cache
 def models_in_build_order(project: Path = PROJECT) -> list[str]:
-    """Return the names of all models, each after the ones it is made from."""
+    """Return the names of all models, each after those that it reads."""
     nodes = parse(project).nodes.items()
     models = {key: node for key, node in nodes if isinstance(node, ModelNode)}
     parents = {key: models.keys() & set(node.depends_on.nodes) for key, node in models.items()}
@@ -163,9 +158,9 @@ def _flags(project: Path, target: str, folder: Path) -> list[str]:
 
 
 def _linked(duckdb_path: Path, project: Path) -> Path:
-    """Return a link to the file at a place that stays the same.
+    """Return a link to the file at a constant path.
 
-    dbt parses the project anew for a profile with another path.
+    dbt parses the project again when the profile has another path.
     """
     link = _target("duckdb", project) / duckdb_path.name
     link.unlink(missing_ok=True)
@@ -175,5 +170,5 @@ def _linked(duckdb_path: Path, project: Path) -> Path:
 
 @cache
 def _target(target: str, project: Path) -> Path:
-    """Return this process's own folder for what dbt writes, so that runs do not meet in one."""
+    """Return this process's own folder for dbt's output, so that processes do not share one."""
     return Path(tempfile.mkdtemp(prefix="dbt-target-"))

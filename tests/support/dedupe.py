@@ -1,4 +1,4 @@
-"""The two rules of de-duplication in plain Python, to hold the dbt models against.
+"""The two rules of deduplication in plain Python, as the reference for the dbt models.
 
 Rule 1: one line per uuid, the first by (server_upload_time, source_object, source_line). Rule 2: of
 these, one per project, device and insert_id within seven days of the kept one, again the first.
@@ -10,6 +10,8 @@ from typing import Any
 
 import duckdb
 
+from tests.oracle.events import identifier
+
 SEVEN_DAYS = timedelta(days=7)
 
 # Of each line (project, hour, object, number): the kept uuid and the reason, or None for an event.
@@ -17,7 +19,7 @@ Verdicts = dict[tuple[Any, ...], tuple[str, str] | None]
 
 
 def recorded(con: duckdb.DuckDBPyConnection) -> Verdicts:
-    """Return what silver says of every line."""
+    """Return silver's decision on every line."""
     line = "project_id, export_hour, source_object, source_line"
     events = con.execute(f"select {line} from silver.events").fetchall()
     dropped = con.execute(
@@ -32,7 +34,7 @@ def recorded(con: duckdb.DuckDBPyConnection) -> Verdicts:
 
 
 def expected(con: duckdb.DuckDBPyConnection) -> Verdicts:
-    """Return what the rules say of every line in bronze."""
+    """Return the rules' decision on every line in bronze."""
     lines = [
         (key, json.loads(event))
         for *key, event in con.execute(
@@ -40,7 +42,7 @@ def expected(con: duckdb.DuckDBPyConnection) -> Verdicts:
             " from bronze.raw_events"
         ).fetchall()
     ]
-    # A line without a uuid gets one from what it holds: ask for it, it is not what is judged here.
+    # A line without a uuid gets one from its content. Silver's is used: it is tested elsewhere.
     uuids = {
         tuple(key): uuid
         for *key, uuid in con.execute(
@@ -60,9 +62,10 @@ def expected(con: duckdb.DuckDBPyConnection) -> Verdicts:
         first_copies[project_id, uuid] = tuple(key)
         answers[project_id, uuid] = uuid
         verdicts[tuple(key)] = None
-        if event["$insert_id"] is None:
+        insert_id = identifier(event["$insert_id"])
+        if insert_id is None:
             continue
-        window = (project_id, event["device_id"], event["$insert_id"])
+        window = (project_id, identifier(event["device_id"]), insert_id)
         uploaded = _arrival(key, event)[0]
         if window in windows and uploaded - windows[window][0] <= SEVEN_DAYS:
             answers[project_id, uuid] = windows[window][1]

@@ -1,6 +1,6 @@
-"""What the graph promises, as text to review: assets, checks, jobs, schedules and sensors.
+"""Render the graph as text to review: assets, checks, jobs, schedules and sensors.
 
-After a change that is meant, write the snapshot anew and read its diff:
+After an intended change, write the snapshot again and review its diff:
 
     .venv/bin/python -m tests.support.definitions_snapshot
 """
@@ -11,21 +11,15 @@ from pathlib import Path
 from dagster import AssetCheckKey, AssetKey, AssetsDefinition, Definitions, RepositoryDefinition
 from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 
-from amplitude_assets.checks import completeness, drift, quality, reconciliation, volume
 from amplitude_assets.config import Settings
-from amplitude_assets.definitions import build_definitions
+from amplitude_assets.definitions import CHECKS, build_definitions
 
-_OUR_CHECKS = {
-    check
-    for module in (completeness, drift, quality, reconciliation, volume)
-    for checks in module.CHECKS
-    for check in checks.check_keys
-}
+_OUR_CHECKS = {check for checks in CHECKS for check in checks.check_keys}
 PATH = Path(__file__).parents[1] / "unit" / "definitions_snapshot.txt"
 
 
 def render() -> str:
-    """Describe the graph of the default settings, a line a fact, in a settled order."""
+    """Describe the graph of the default settings, one property per line, in a stable order."""
     definitions = build_definitions(Settings())
     Definitions.validate_loadable(definitions)
     repository = definitions.get_repository_def()

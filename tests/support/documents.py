@@ -1,4 +1,4 @@
-"""What the project's documents name: commands, files, links and names, each with its document."""
+"""Parse the project's documents: their commands, links, anchors and names."""
 
 import re
 from collections.abc import Iterator
@@ -7,15 +7,15 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")))
-# Its names are test ids, which the test that renders it holds true.
-WRITTEN_BY_A_TEST = ROOT / "docs" / "faults.md"
+# Its names are test ids; the test that compares it with its generator verifies them.
+GENERATED_DOCUMENT = ROOT / "docs" / "faults.md"
 
 _FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
 _SPAN = re.compile(r"`([^`\n]+)`")
 _LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 _CODE = ("*.py", "*.sql", "*.yml", "*.yaml", "*.csv", "*.toml", "*.txt", "*.tf", "*.js", "*.json")
 _FOLDERS = ("amplitude_assets", "bench", "dbt_project", "deploy", "scripts", "tests")
-_MADE = {"target", "logs", "__pycache__"}
+_GENERATED_FOLDERS = {"target", "logs", "__pycache__"}
 
 
 def shell_lines(document: Path) -> Iterator[str]:
@@ -31,7 +31,7 @@ def shell_lines(document: Path) -> Iterator[str]:
 
 
 def spans(document: Path) -> Iterator[str]:
-    """Yield what stands between single backticks outside of blocks."""
+    """Yield the text between single backticks outside of code blocks."""
     yield from _SPAN.findall(_FENCE.sub("", document.read_text()))
 
 
@@ -46,19 +46,21 @@ def anchors(document: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def settings_of_the_example() -> set[str]:
+def example_settings() -> set[str]:
     """Return the variables that `.env.example` explains."""
     return set(re.findall(r"^# ([A-Z0-9_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
 
 
 @cache
-def words_of_the_code() -> frozenset[str]:
-    """Return every name that stands anywhere in the code, the models or the tests' data."""
+def names_in_code() -> frozenset[str]:
+    """Return every name that occurs in the code, the models or the tests' data."""
     files = [ROOT / "Makefile", ROOT / ".env.example", ROOT / "pyproject.toml"]
     for folder in _FOLDERS:
         for pattern in _CODE:
             files += [
-                path for path in (ROOT / folder).rglob(pattern) if not _MADE & set(path.parts)
+                path
+                for path in (ROOT / folder).rglob(pattern)
+                if not _GENERATED_FOLDERS & set(path.parts)
             ]
     names = frozenset(path.stem for path in files)
     return names.union(*(re.findall(r"\w+", path.read_text()) for path in files))

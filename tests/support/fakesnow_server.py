@@ -1,22 +1,26 @@
-"""Snowflake's wire on loopback: fakesnow behind the real connector, and what it lacks for us.
+"""A fake of Snowflake on loopback: fakesnow behind the real connector, with missing features added.
 
 fakesnow is DuckDB behind Snowflake's HTTP interface. It shows that our statements, transactions
-and client code work; it cannot show what Snowflake alone knows: rights, warehouses, cost.
-This shim is for tests only, and for fakesnow 0.12.1 as it is: it replaces names of its inside.
-It adds:
+and client code work, but not privileges, warehouses and cost. This shim is for tests only and
+depends on fakesnow 0.12.1: it replaces internal names. It adds:
 
 - COPY INTO from an external stage on S3: METADATA$FILENAME and $1, FILES, and the load history by
-  which Snowflake skips a file that a table has had already, until the table is truncated;
+  which Snowflake skips a file that a table has already loaded, until the table is truncated;
 - SELECT and LIST on such a stage;
 - temporary tables in a schema (they are plain tables here);
 - FLATTEN of objects whose keys have a `$` or a dot in them, and functions such as IS_OBJECT;
 - sessions that end when the connector closes them;
 - sums of exact numbers (it makes them floats), and times that are NULL (it sends 1970);
-- statements about accounts (roles, grants, warehouses, sessions) as no-ops, kept for tests;
-- text with a `$` in it, which fakesnow takes for a session variable;
-- CURRENT_ROLE and CURRENT_WAREHOUSE, and a stage's integration in DESC;
-- a statement that fails where a test wants it to, run or not;
-- an SQL error where fakesnow fails inside, since the connector repeats an HTTP error for minutes.
+- statements about accounts (roles, grants, warehouses, sessions) as no-ops, recorded for tests;
+- text with a `$` in it, which fakesnow interprets as a session variable;
+- CURRENT_ROLE and CURRENT_WAREHOUSE, a stage's integration in DESC, and a user's AWS role in SHOW;
+- DDL that commits the session's open transaction;
+- EXECUTE IMMEDIATE of a block of plain statements with a handler of all errors. This shim runs the
+  statements on the session one by one; after an error it runs the handler's, and RAISE raises the
+  error as it was, while Snowflake adds text to it. It has no variables, control flow, nested blocks
+  and cancellation;
+- a statement that fails on a test's request, before or after it runs, also one in a block;
+- an SQL error for internal errors of fakesnow, since the connector retries HTTP errors for minutes.
 """
 
 import base64
@@ -29,17 +33,19 @@ import socket
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import wraps
+from functools import partial, wraps
+from io import StringIO
 from string import Template
 from typing import Any
 from unittest.mock import patch
 from urllib.parse import urlsplit
 from uuid import uuid4
 
+import duckdb
 import fakesnow.server
 import pyarrow as pa
 import uvicorn
@@ -50,7 +56,10 @@ from fakesnow.instance import FakeSnow
 from fakesnow.transforms import stage as stages
 from fakesnow.variables import Variables
 from snowflake.connector.errors import Error, ProgrammingError
+from snowflake.connector.util_text import split_statements
 from starlette.responses import JSONResponse
+
+from tests.support.query_tags import TagRecorder
 
 _LITERAL = re.compile(r"('(?:[^'\\]|''|\\.)*'|\"[^\"]*\"|--[^\n]*|/\*.*?\*/)", re.DOTALL)
 _ACCOUNT = re.compile(
@@ -59,33 +68,36 @@ _ACCOUNT = re.compile(
     r"|resource\s+monitor|integration)|drop\s+database)\b",
     re.IGNORECASE,
 )
-_MADE = re.compile(
+_CREATE = re.compile(
     r"\s*create\s+(?P<replace>or\s+replace\s+)?(?P<kind>storage\s+integration|resource\s+monitor|\w+)"
     r"\s+(?:if\s+not\s+exists\s+)?(?P<name>\w+)",
     re.IGNORECASE,
 )
-_DROPPED = re.compile(
+_DROP = re.compile(
     r"\s*drop\s+(?P<kind>storage\s+integration|resource\s+monitor|\w+)\s+if\s+exists\s+(?P<name>\w+)",
     re.IGNORECASE,
 )
-_ALTERED = re.compile(
+_ALTER = re.compile(
     r"\s*alter\s+(?P<kind>storage\s+integration|resource\s+monitor|user)\s+(?P<name>\w+)\s+set\b",
     re.IGNORECASE,
 )
-_LASTING = re.compile(r"\s*create\s+(?:database|schema)\s+if\s+not\s+exists\s+([\w.]+)", re.I)
+_CREATE_SCHEMA = re.compile(r"\s*create\s+(?:database|schema)\s+if\s+not\s+exists\s+([\w.]+)", re.I)
 _STAGE_CHANGE = re.compile(
     r"\s*(alter\s+stage|drop\s+stage\s+if\s+exists)\s+([\w.]+)(?:\s+set\s+url\s*=\s*'([^']+)')?",
     re.IGNORECASE,
 )
-_STAGE_MADE = re.compile(
+_CREATE_STAGE = re.compile(
     r"\s*create\s+stage\s+(?:if\s+not\s+exists\s+)?([\w.]+).*?storage_integration\s*=\s*(\w+)",
     re.IGNORECASE | re.DOTALL,
 )
 _CURRENT = re.compile(r"\s*select\s+current_(role|warehouse)\(\)", re.IGNORECASE)
-_DESCRIBED = re.compile(r"\s*desc\s+(integration|stage|user)\s+([\w.]+)", re.IGNORECASE)
-_MONITOR = re.compile(r"\s*show\s+resource\s+monitors\s+like\s+'(\w+)'", re.IGNORECASE)
+_DESCRIBE = re.compile(r"\s*desc\s+(integration|stage|user)\s+([\w.]+)", re.IGNORECASE)
+_SHOW_MONITOR = re.compile(r"\s*show\s+resource\s+monitors\s+like\s+'(\w+)'", re.IGNORECASE)
+_SHOW_IDENTITIES = re.compile(
+    r"\s*show\s+user\s+workload\s+identity\s+authentication\s+methods\s+for\s+user\s+(\w+)", re.I
+)
 _PROPERTY = re.compile(
-    r"(storage_\w+|credit_quota|rsa_public_key)\s*=\s*\(?'?([^'\s;]*)", re.IGNORECASE
+    r"(storage_\w+|credit_quota|rsa_public_key|\barn)\s*=\s*\(?'?([^'\s;]*)", re.IGNORECASE
 )
 SNOWFLAKE_USER_ARN = "arn:aws:iam::123456789001:user/abc1-b-self1234"
 _MANAGED = re.compile(
@@ -94,7 +106,13 @@ _MANAGED = re.compile(
 _TEMPORARY = re.compile(
     r"(\s*create(?:\s+or\s+replace)?)\s+temp(?:orary)?\s+(table|view)", re.IGNORECASE
 )
-_EMPTIED = re.compile(
+_DDL = re.compile(r"\s*(create|alter|drop)\b", re.IGNORECASE)
+_BLOCK = re.compile(
+    r"\s*execute\s+immediate\s+\$\$\s*begin\b(?P<statements>.*)\bexception\s+when\s+other\s+then\b"
+    r"(?P<handler>.*)\bend\s*;?\s*\$\$",
+    re.IGNORECASE | re.DOTALL,
+)
+_TRUNCATE = re.compile(
     r"\s*(?:truncate\s+table|create\s+or\s+replace\s+(?:temporary\s+)?table)\s+([\w.]+)",
     re.IGNORECASE,
 )
@@ -117,10 +135,10 @@ _FUNCTIONS = (
     "is_varchar(v) as json_type(v) = 'VARCHAR'",
     "is_null_value(v) as json_type(v) = 'NULL'",
     "fs_to_array(v) as case when json_type(v) = 'ARRAY' then v else json_array(v) end",
-    # Snowflake keeps the keys of an object sorted.
+    # Snowflake sorts the keys of an object.
     "to_json(v) as cast(cast(cast(v as variant) as json) as varchar)",
 )
-# Its FLATTEN takes a key for a path, so `$price` and `a.b` fail, and fails on what is no container.
+# Its FLATTEN interprets keys as paths, so `$price` and `a.b` fail, and fails on scalars.
 _FLATTEN = Template(
     macros.FS_FLATTEN.template.replace(
         "TO_JSON(input) -> x",
@@ -131,14 +149,14 @@ _FLATTEN = Template(
 
 @dataclass
 class Fault:
-    """An error in place of the answer to one statement, `after` so many: it was run, or not."""
+    """An error for the statement after `after` others, before it runs or, if `runs`, after."""
 
     after: int
     runs: bool
     statement: str | None = None
 
-    def takes(self, statement: str) -> bool:
-        """Say whether this is the statement to fail, and count it if not."""
+    def applies_to(self, statement: str) -> bool:
+        """Return whether this is the statement to fail; count it otherwise."""
         if self.statement is not None:
             return False
         self.after -= 1
@@ -149,15 +167,16 @@ class Fault:
 
 @dataclass
 class FakeSnowflake:
-    """A running server, and what passed through it that DuckDB has no place for."""
+    """A running server, and the state of Snowflake that DuckDB cannot represent."""
 
     s3: Any
     port: int = 0
+    recorder: TagRecorder = field(default_factory=lambda: TagRecorder(fakesnow.server.app))
     statements: list[str] = field(default_factory=list)
     account_statements: list[str] = field(default_factory=list)
     loaded: dict[str, set[tuple[str, str]]] = field(default_factory=lambda: defaultdict(set))
     account_objects: dict[str, dict[str, str]] = field(default_factory=dict)
-    lasting: set[str] = field(default_factory=set)
+    created_schemas: set[str] = field(default_factory=set)
     fault: Fault | None = None
     current: dict[str, str | None] = field(
         default_factory=lambda: {"role": "LOADER", "warehouse": "LOAD_WH"}
@@ -165,7 +184,7 @@ class FakeSnowflake:
     integrations: dict[tuple[str, ...], str] = field(default_factory=dict)
 
     def read(self, bucket: str, key: str) -> tuple[bytes, str]:
-        """Return an object's bytes and its version. Raises the error that Snowflake would."""
+        """Return an object's bytes and version. Raises Snowflake's error for a missing object."""
         try:
             answer = self.s3.get_object(Bucket=bucket, Key=key)
         except ClientError:
@@ -184,7 +203,7 @@ class FakeSnowflake:
 
 @contextmanager
 def fake_snowflake(s3: Any) -> Iterator[FakeSnowflake]:
-    """Run the server on a free port, empty; `s3` is the boto3 client its stages are read with."""
+    """Run an empty server on a free port; `s3` is the boto3 client for its stages."""
     running = FakeSnowflake(s3)
     logging.getLogger("fakesnow.server").setLevel(logging.CRITICAL)
     database = FakeSnow()
@@ -200,17 +219,17 @@ def fake_snowflake(s3: Any) -> Iterator[FakeSnowflake]:
         patch.object(FakeSnowflakeCursor, "execute", _executing(running)),
         patch.object(FakeSnowflakeCursor, "_describe_last_sql", _describing()),
         patch.object(Variables, "inline_variables", _inlining()),
-        _serving() as running.port,
+        _serving(running.recorder) as running.port,
     ):
         yield running
 
 
 @contextmanager
-def _serving() -> Iterator[int]:
+def _serving(app: Any) -> Iterator[int]:
     """Serve on a free port of loopback, in a thread."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(fakesnow.server.app, log_level="critical", access_log=False)
+        config = uvicorn.Config(app, log_level="critical", access_log=False)
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
         thread.start()
@@ -223,17 +242,16 @@ def _serving() -> Iterator[int]:
 
 
 def _parsed(sql: str) -> Any:
-    """Parse as fakesnow does, but for what its grammar lacks: that is a query when it is run."""
-    return dialect.parse_one("select 1" if _DESCRIBED.match(sql) else sql)
+    """Parse like fakesnow; statements that its grammar lacks become a query that is run later."""
+    is_foreign = _DESCRIBE.match(sql) or _BLOCK.match(sql) or _SHOW_IDENTITIES.match(sql)
+    return dialect.parse_one("select 1" if is_foreign else sql)
 
 
 def _executing(running: FakeSnowflake) -> Any:
     original = FakeSnowflakeCursor.execute
 
-    @wraps(original)
-    def execute(cursor: Any, command: str, params: Any = None, *args: Any, **kwargs: Any) -> Any:
-        running.statements.append(command)
-        fails = running.fault is not None and running.fault.takes(command)
+    def run(cursor: Any, command: str, params: Any = None, *args: Any, **kwargs: Any) -> Any:
+        fails = running.fault is not None and running.fault.applies_to(command)
         if fails and running.fault and not running.fault.runs:
             raise _INJECTED
         with _sql_errors():
@@ -247,14 +265,42 @@ def _executing(running: FakeSnowflake) -> Any:
             raise _INJECTED
         return answer
 
+    @wraps(original)
+    def execute(cursor: Any, command: str, *args: Any, **kwargs: Any) -> Any:
+        running.statements.append(command)
+        if block := _BLOCK.match(command):
+            _run_block(partial(run, cursor), **block.groupdict())
+            command = 'select null as "anonymous block"'
+        return run(cursor, command, *args, **kwargs)
+
     return execute
 
 
+def _run_block(run: Callable[[str], Any], statements: str, handler: str) -> None:
+    """Run a block's statements, and those of its handler of all errors after an error."""
+    try:
+        _run_each(run, statements)
+    except Error as error:
+        before, is_raised, _ = handler.rpartition("raise;")
+        _run_each(run, before if is_raised else handler)
+        if is_raised:
+            raise error from None
+
+
+def _run_each(run: Callable[[str], Any], statements: str) -> None:
+    for statement, _ in split_statements(StringIO(statements)):
+        if statement.strip():
+            run(statement.strip().rstrip(";"))
+
+
 def _rewritten(running: FakeSnowflake, cursor: Any, command: str) -> str:
-    """Return a statement as fakesnow can run it."""
-    if emptied := _EMPTIED.match(command):
+    """Rewrite a statement so that fakesnow can run it."""
+    if _DDL.match(command):
+        with suppress(duckdb.TransactionException):  # no transaction is open
+            cursor._duck_conn.execute("commit")
+    if emptied := _TRUNCATE.match(command):
         running.loaded.pop(emptied[1].lower(), None)
-    if described := _DESCRIBED.match(command):
+    if described := _DESCRIBE.match(command):
         return _described(running, cursor, *described.groups())
     if listed := _LIST.match(command):
         return _list(running, cursor, listed)
@@ -263,61 +309,75 @@ def _rewritten(running: FakeSnowflake, cursor: Any, command: str) -> str:
         keys = [entry["Key"] for entry in running.keys(bucket, prefix + staged["path"])]
         _register(running, cursor, bucket, keys)
         return f"select {_values(staged['values'])} from {_STAGED}"
-    if told := _told(running, command):
-        return told
-    if made := _STAGE_MADE.match(command):
-        running.integrations[_parts(cursor, made[1])] = made[2].upper()
+    if query := _context_query(running, command):
+        return query
+    if created := _CREATE_STAGE.match(command):
+        running.integrations[_parts(cursor, created[1])] = created[2].upper()
     answer = _answer_without_running(running, cursor, command)
     if answer is not None:
         return f"select '{answer}' as status"
     command = _MANAGED.sub("", command)
-    # DuckDB has a function of that name, for another thing.
+    # DuckDB has another function with this name.
     command = re.sub(r"\bto_array\(", "fs_to_array(", command)
     return _TEMPORARY.sub(r"\1 \2", command)
 
 
-def _told(running: FakeSnowflake, command: str) -> str | None:
-    """Return a query for what only Snowflake knows of itself, or None."""
+def _context_query(running: FakeSnowflake, command: str) -> str | None:
+    """Return a query with the values of Snowflake's context functions, or None."""
     if current := _CURRENT.match(command):
         value = running.current[current[1].lower()]
         return f"select '{value}'" if value else "select null"
-    if monitor := _MONITOR.match(command):
+    if identities := _SHOW_IDENTITIES.match(command):
+        return _identities(running, identities[1])
+    if monitor := _SHOW_MONITOR.match(command):
         quota = running.account_objects[f"resource monitor {monitor[1].upper()}"]["CREDIT_QUOTA"]
         return f"select '{monitor[1]}' as \"name\", '{quota}.00' as \"credit_quota\""
     return None
 
 
+def _identities(running: FakeSnowflake, user: str) -> str:
+    found = running.account_objects.get(f"user {user.upper()}")
+    if found is None:
+        raise ProgrammingError(msg=f"{user} does not exist or not authorized.", errno=2003)
+    if "ARN" not in found:
+        return "select 1 where false"
+    _, partition, _, _, account, path = found["ARN"].split(":")
+    role = {"awsPartition": partition, "awsAccount": account, "type": "IAM_ROLE"}
+    role["iamRole"] = path.removeprefix("role/")
+    return f"select 'AWS' as \"type\", '{json.dumps(role)}' as \"additional_info\""
+
+
 def _answer_without_running(running: FakeSnowflake, cursor: Any, command: str) -> str | None:
-    """Return Snowflake's answer to a statement that fakesnow is not to see, or None."""
+    """Return Snowflake's response to a statement that fakesnow must not run, or None."""
     if changed := _STAGE_CHANGE.match(command):
         return _change_stage(cursor, *changed.groups())
-    if lasting := _LASTING.match(command):
-        if lasting[1].upper() in running.lasting:
-            return f"{lasting[1]} already exists, statement succeeded."
-        running.lasting.add(lasting[1].upper())
+    if created := _CREATE_SCHEMA.match(command):
+        if created[1].upper() in running.created_schemas:
+            return f"{created[1]} already exists, statement succeeded."
+        running.created_schemas.add(created[1].upper())
     return _account_answer(running, command) if _ACCOUNT.match(command) else None
 
 
 def _account_answer(running: FakeSnowflake, command: str) -> str:
-    """Keep what a statement about the account does, and answer as Snowflake does."""
+    """Record a statement about the account, and respond like Snowflake."""
     running.account_statements.append(command)
-    if made := _MADE.match(command):
-        name = f"{' '.join(made['kind'].lower().split())} {made['name'].upper()}"
-        if name in running.account_objects and not made["replace"]:
-            return f"{made['name']} already exists, statement succeeded."
-        # A new integration has a new external id, also one that replaces another.
+    if created := _CREATE.match(command):
+        name = f"{' '.join(created['kind'].lower().split())} {created['name'].upper()}"
+        if name in running.account_objects and not created["replace"]:
+            return f"{created['name']} already exists, statement succeeded."
+        # Every new integration has a new external id, even if it replaces another.
         running.account_objects[name] = {
             "STORAGE_AWS_IAM_USER_ARN": SNOWFLAKE_USER_ARN,
             "STORAGE_AWS_EXTERNAL_ID": f"ABC_SFCRole={uuid4().hex}",
             **_properties(command),
         }
-        return f"{made['name']} successfully created."
-    if dropped := _DROPPED.match(command):
+        return f"{created['name']} successfully created."
+    if dropped := _DROP.match(command):
         name = f"{' '.join(dropped['kind'].lower().split())} {dropped['name'].upper()}"
         if running.account_objects.pop(name, None) is None:
             return "Drop statement executed successfully (already dropped)."
         return f"{dropped['name']} successfully dropped."
-    if altered := _ALTERED.match(command):
+    if altered := _ALTER.match(command):
         name = f"{' '.join(altered['kind'].lower().split())} {altered['name'].upper()}"
         running.account_objects.setdefault(name, {}).update(_properties(command))
     return "Statement executed successfully."
@@ -367,7 +427,7 @@ def _add_functions(cursor: Any) -> None:
 
 @contextmanager
 def _sql_errors() -> Iterator[None]:
-    """Turn what fails inside of fakesnow into an SQL error."""
+    """Convert internal errors of fakesnow into SQL errors."""
     try:
         yield
     except Error:
@@ -387,7 +447,7 @@ def _describing() -> Any:
 
 
 def _answer(content: dict[str, Any], **arguments: Any) -> JSONResponse:
-    """Give a login the token without which the connector cannot end its session."""
+    """Add the token to a login that the connector needs to close its session."""
     data = content.get("data")
     if isinstance(data, dict) and "token" in data:
         data["masterToken"] = data["token"]
@@ -395,7 +455,7 @@ def _answer(content: dict[str, Any], **arguments: Any) -> JSONResponse:
 
 
 def _with_nulls(original: Any) -> Any:
-    """Let times that are NULL be NULL on the wire; fakesnow sends them as 1970."""
+    """Send NULL times as NULL; fakesnow sends them as 1970."""
 
     def convert(times: pa.ChunkedArray) -> pa.Array:
         whole = times.combine_chunks()
@@ -408,7 +468,7 @@ def _with_nulls(original: Any) -> Any:
 
 
 def _inlining() -> Any:
-    """Inline variables outside of text, names and comments."""
+    """Inline session variables, but not in strings, names and comments."""
     original = Variables.inline_variables
 
     def inline_variables(variables: Variables, sql: str) -> str:
@@ -421,7 +481,7 @@ def _inlining() -> Any:
 
 
 def _copy(running: FakeSnowflake, cursor: Any, copy: re.Match[str]) -> str:
-    """Return the insert that a COPY is, of the files that its table has not had."""
+    """Translate a COPY to an insert of the files that its table has not loaded."""
     bucket, prefix = _place(cursor, copy["stage"])
     named = re.search(r"\bfiles\s*=\s*\(([^)]*)\)", copy["options"], re.IGNORECASE)
     keys = (
@@ -445,7 +505,7 @@ def _copy(running: FakeSnowflake, cursor: Any, copy: re.Match[str]) -> str:
 
 
 def _register(running: FakeSnowflake, cursor: Any, bucket: str, keys: list[str]) -> None:
-    """Let the session see every line of some objects, each a JSON value, as a view."""
+    """Register a view of all lines of these objects, each a JSON value."""
     names, numbers, lines = [], [], []
     for key in keys:
         data, _ = running.read(bucket, key)

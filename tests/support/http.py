@@ -1,4 +1,4 @@
-"""A server on loopback that answers as its handler does, and says nothing on the terminal."""
+"""Run a server on loopback with a given handler, without log output."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""Hours for the lake, made of lines: files, their manifest, and both published."""
+"""Publish hours to a lake from lists of lines."""
 
 import gzip
 import hashlib
@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from amplitude_assets.lake.acceptance import ACCEPT_AT_ONCE
+from amplitude_assets.lake.commit import publish_hour
 from amplitude_assets.lake.layout import event_key
 from amplitude_assets.lake.manifest import LakeObject, Manifest
-from amplitude_assets.lake.publish import publish_hour
 from amplitude_assets.lake.store import Lake
 
 PROJECT = 187520
@@ -51,5 +52,9 @@ def manifest_of(
 
 
 def publish(lake: Lake, hour: datetime, files: Sequence[Sequence[bytes]], folder: Path) -> Manifest:
-    """Publish an hour of these files' lines, and return its manifest as the lake holds it."""
-    return publish_hour(lake, *manifest_of(hour, files, folder)).manifest
+    """Publish an hour with these files' lines, and return its manifest from the lake.
+
+    It is always accepted; the rules of acceptance are tested in `test_acceptance.py`.
+    """
+    manifest, sources = manifest_of(hour, files, folder)
+    return publish_hour(lake, manifest, sources, confirm_after=ACCEPT_AT_ONCE).manifest

@@ -1,7 +1,7 @@
-"""Dagster's migrations, read once a process.
+"""Cache Dagster's migration scripts for the process.
 
-Dagster stamps each new instance, and each run that it keeps in SQLite, with the newest of them, and
-reads all ninety scripts to find it: a good part of a short run.
+Dagster stamps each new instance, and each SQLite file of a run, with the newest migration, and
+reads all ninety scripts to find it, which takes much of the time of a short run.
 """
 
 from functools import cache
@@ -19,8 +19,8 @@ def _scripts(location: str) -> ScriptDirectory:
     return _read(config)
 
 
-def read_once() -> None:
-    """Have every instance of this process share the scripts that the first has read."""
+def cache_migration_scripts() -> None:
+    """Read the scripts once and share them between all instances of this process."""
     ScriptDirectory.from_config = staticmethod(
         lambda config: _scripts(config.get_main_option("script_location"))
     )

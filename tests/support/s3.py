@@ -1,4 +1,4 @@
-"""An S3 server on loopback: moto's, over HTTP, with a bucket; and one that only refuses."""
+"""S3 servers on loopback: moto's with a bucket, and one that rejects every request."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,7 @@ from moto.server import ThreadedMotoServer
 
 from tests.support.http import serving
 
-# Moto looks at some two hundred folders for each request, to know which service it is for.
+# Moto searches some two hundred folders for each request, to find the service.
 moto.backends.list_of_moto_modules = cache(lambda: tuple(list_of_moto_modules()))
 
 BUCKET = "amplitude-lake"
@@ -44,7 +44,7 @@ class S3Server:
         )
 
     def keys(self, prefix: str = "") -> list[str]:
-        """List the bucket's keys with another client than the one under test."""
+        """List the bucket's keys with another client than the tested one."""
         pages = self.resource.get_client().get_paginator("list_objects_v2")
         return [
             entry["Key"]
@@ -60,7 +60,7 @@ def s3_server() -> Iterator[S3Server]:
     server.start()
     host, port = server.get_host_and_port()
     running = S3Server(f"http://{host}:{port}")
-    # Moto keeps its state in the process, beyond the server's life.
+    # Moto's state in this process outlives the server.
     requests.post(f"{running.endpoint_url}/moto-api/reset", timeout=10).raise_for_status()
     running.resource.get_client().create_bucket(
         Bucket=BUCKET,
@@ -73,8 +73,8 @@ def s3_server() -> Iterator[S3Server]:
 
 
 @contextmanager
-def weighing_rights(server: S3Server) -> Iterator[None]:
-    """Let moto's server check who signed and what their policies allow, as AWS does."""
+def enforced_policies(server: S3Server) -> Iterator[None]:
+    """Make moto check signatures and policies, as AWS does."""
     reset = f"{server.endpoint_url}/moto-api/reset-auth"
     requests.post(reset, data=b"0", timeout=10).raise_for_status()
     try:
@@ -85,7 +85,7 @@ def weighing_rights(server: S3Server) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Request:
-    """A request that moto's server took."""
+    """A request that moto's server received."""
 
     method: str
     headers: Mapping[str, str]
@@ -93,34 +93,34 @@ class Request:
 
     @property
     def signer(self) -> str:
-        """Return the id of the access key that signed it."""
+        """Return the id of the access key that signed the request, or "nobody"."""
         signed = re.search("Credential=([^/]+)/", self.headers.get("Authorization", ""))
         return signed[1] if signed else "nobody"
 
 
 @contextmanager
-def requests_taken() -> Iterator[list[Request]]:
-    """Collect what is asked of moto's server meanwhile, as it came."""
-    taken: list[Request] = []
+def recorded_requests() -> Iterator[list[Request]]:
+    """Collect the requests to moto's server while the block runs."""
+    recorded: list[Request] = []
 
-    def note(_: object, **__: object) -> None:
-        asked = flask.request
-        taken.append(Request(asked.method, asked.headers, asked.get_data(cache=True)))
+    def record(_: object, **__: object) -> None:
+        received = flask.request
+        recorded.append(Request(received.method, received.headers, received.get_data(cache=True)))
 
-    with flask.request_started.connected_to(note):
-        yield taken
+    with flask.request_started.connected_to(record):
+        yield recorded
 
 
 def error_of(code: str, message: str) -> str:
-    """Return an error as S3 words it."""
+    """Return an error response in S3's format."""
     return f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
 
 
 @contextmanager
 def refusing(status: int, error: str, region: str = "") -> Iterator[S3Server]:
-    """Serve nothing but one refusal. Its reason is in the body, which an answer to HEAD lacks.
+    """Respond to every request with one error; responses to HEAD lack its body with the reason.
 
-    `region` is the header in which S3 says where the bucket is.
+    `region` is the header in which S3 names the bucket's region.
     """
 
     def answer(request: BaseHTTPRequestHandler) -> None:

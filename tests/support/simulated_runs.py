@@ -1,6 +1,6 @@
-"""Runs that only happen in Dagster's event log: what a sensor sees, without doing any work.
+"""Simulate runs in Dagster's event log, for tests of sensors.
 
-The only module of the tests that makes events by hand; it uses Dagster's private names for that.
+The only module of the tests that creates events by hand, for which it uses Dagster's private names.
 """
 
 from collections import Counter
@@ -31,15 +31,16 @@ from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import (
     QueuedRunCoordinatorDaemon,
 )
 
+from amplitude_assets.assets.keys import HOURLY_ASSETS, RAW_EVENTS
 from amplitude_assets.automation.jobs import HOURS_JOB, MODELS_JOB
-from amplitude_assets.automation.requests import HISTORY, RANGE_END, RANGE_START
-from amplitude_assets.automation.runs import RAW_EVENTS, STAGES
-from amplitude_assets.checks.lost import lost
+from amplitude_assets.automation.requests import HISTORY
+from amplitude_assets.checks.hours_to_reload import lost
 from amplitude_assets.hours import HourRange, hour_of_partition, partition_of_hour
+from amplitude_assets.instance.steps import RANGE_END, RANGE_START
 
 
 class SimulatedRuns:
-    """Begins and ends runs of an instance. Hours are aware, in UTC."""
+    """Start and end simulated runs of an instance. Hours are aware, in UTC."""
 
     def __init__(self, instance: DagsterInstance) -> None:
         self._instance = instance
@@ -47,19 +48,19 @@ class SimulatedRuns:
     def begin_hours(
         self, hours: Iterable[datetime], tags: Mapping[str, str] | None = None
     ) -> DagsterRun:
-        """Begin a run that is going to bring these hours to bronze."""
-        run = self._add(HOURS_JOB, STAGES, tags or {})
+        """Start a run that will load these hours into bronze."""
+        run = self._add(HOURS_JOB, HOURLY_ASSETS, tags or {})
         for hour in hours:
             self._plan(run, RAW_EVENTS, partition_of_hour(hour))
         return run
 
     def begin_range(self, tags: Mapping[str, str]) -> DagsterRun:
-        """Begin what a run request asks for by its range tags."""
+        """Start the run of a run request with range tags."""
         first, last = (hour_of_partition(tags[tag]) for tag in (RANGE_START, RANGE_END))
         return self.begin_hours(HourRange(first, last), tags)
 
     def begin_models(self, models: Collection[AssetKey]) -> DagsterRun:
-        """Begin a run that is going to build the models."""
+        """Start a run that will build the models."""
         run = self._add(MODELS_JOB, models, {})
         for model in models:
             self._plan(run, model, None)
@@ -82,7 +83,7 @@ class SimulatedRuns:
             self._materialise(run, AssetMaterialization(model))
 
     def end(self, run: DagsterRun, *, failed: bool = False, canceled: bool = False) -> None:
-        """End a run: as a success, unless told otherwise."""
+        """End a run, by default as a success."""
         kind = (
             DagsterEventType.RUN_CANCELED
             if canceled
@@ -95,7 +96,7 @@ class SimulatedRuns:
         )
 
     def check(self, check: AssetCheckKey, lost_hours: Iterable[datetime]) -> None:
-        """Evaluate a check of bronze, which finds these hours lost."""
+        """Evaluate a check of bronze that reports these hours as lost."""
         found = lost(lost_hours)
         self._instance.report_runless_asset_event(
             AssetCheckEvaluation(
@@ -104,7 +105,7 @@ class SimulatedRuns:
         )
 
     def begin_backfill(self) -> PartitionBackfill:
-        """Begin a backfill of bronze, whose runs are begun apart."""
+        """Start a backfill of bronze; its runs are started separately."""
         backfill = PartitionBackfill(
             backfill_id=uuid4().hex[:8],
             status=BulkActionStatus.REQUESTED,
@@ -122,22 +123,22 @@ class SimulatedRuns:
         self._instance.update_backfill(ended)
 
     def queue(self, tags: Mapping[str, str]) -> None:
-        """Put a run of hours in the queue."""
-        self._add(HOURS_JOB, STAGES, tags, DagsterRunStatus.QUEUED)
+        """Queue a run of hours."""
+        self._add(HOURS_JOB, HOURLY_ASSETS, tags, DagsterRunStatus.QUEUED)
 
-    def leave_the_queue(self) -> Counter[str]:
-        """Start what Dagster's coordinator lets go now; count the runs by the tag that limits them.
+    def dequeue(self) -> Counter[str]:
+        """Start the runs that Dagster's coordinator dequeues; count them by their limiting tag.
 
-        Runs without such a tag count under the empty text.
+        Runs without such a tag are counted under the empty string.
         """
-        let_go = QueuedRunCoordinatorDaemon(interval_seconds=1)._get_runs_to_dequeue(
+        dequeued = QueuedRunCoordinatorDaemon(interval_seconds=1)._get_runs_to_dequeue(
             self._instance, self._instance.get_concurrency_config(), fixed_iteration_time=None
         )
-        for run in let_go:
+        for run in dequeued:
             started = DagsterEvent(DagsterEventType.RUN_START.value, run.job_name)
             self._instance.report_dagster_event(started, run.run_id)
         limited = ("dagster/backfill", HISTORY)
-        return Counter(next((tag for tag in limited if tag in run.tags), "") for run in let_go)
+        return Counter(next((tag for tag in limited if tag in run.tags), "") for run in dequeued)
 
     def _add(
         self,

@@ -1,4 +1,4 @@
-"""A Snowflake for tests: the fake one over HTTP, or a live account where one is configured."""
+"""Snowflake for tests: a fake over HTTP, or a live account if one is configured."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -11,39 +11,39 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from dagster_aws.s3 import S3Resource
 
 from amplitude_assets.config import Settings
+from amplitude_assets.connections.lake import open_lake
+from amplitude_assets.connections.snowflake import open_snowflake, snowflake_connections
 from amplitude_assets.lake.store import Lake
-from amplitude_assets.resources import open_lake
-from amplitude_assets.snowflake_access import open_snowflake, snowflake_connections
-from amplitude_assets.warehouse.snowflake import SnowflakeWarehouse
+from amplitude_assets.warehouse.snowflake.warehouse import SnowflakeWarehouse
 from tests.support.fakesnow_server import FakeSnowflake, fake_snowflake
 from tests.support.s3 import BUCKET, ENVIRONMENT, S3Server, s3_server
 
-_NEEDED = ("ACCOUNT", "USER", "ROLE", "WAREHOUSE", "DATABASE")
+_REQUIRED = ("ACCOUNT", "USER", "ROLE", "WAREHOUSE", "DATABASE")
 
 
 @dataclass(frozen=True)
 class SnowflakeUnderTest:
-    """A Snowflake and the lake it reads. `double` is what passed through, if it is the fake one."""
+    """A Snowflake and its lake. `fakes` is the fakes' state, None for a live account."""
 
     settings: Settings
     environment: Mapping[str, str]
     s3: S3Resource
-    double: "Double | None" = None
+    fakes: "Fakes | None" = None
 
     @property
     def lake(self) -> Lake:
-        """Return the lake that the stage is over."""
+        """Return the lake under the stage's URL."""
         return open_lake(self.settings, self.s3)
 
     @property
     def identity(self) -> dict[str, str]:
-        """Return what a machine of AWS has in its environment, to sign in to the fake one with."""
-        # The connector shows AWS's identity to Snowflake's hosts alone, and to those named here.
+        """Return the environment of an AWS machine, to sign in to the fake with its identity."""
+        # The connector sends AWS's identity only to Snowflake's hosts, and to those named here.
         return {**ENVIRONMENT, "SNOWFLAKE_WIF_ALLOWED_HOST_SUFFIXES": "127.0.0.1"}
 
     def warehouse(self, run_id: str = "") -> SnowflakeWarehouse:
-        """Return the warehouse, as the pipeline opens it."""
-        return open_snowflake(self.settings, run_id)
+        """Return the warehouse, opened as in the pipeline."""
+        return open_snowflake(self.settings, lambda: {"run_id": run_id})
 
     def empty(self) -> None:
         """Drop every table and view of the three schemas, and every object of the lake."""
@@ -58,20 +58,21 @@ class SnowflakeUnderTest:
         lake = self.lake
         for key in list(lake.list_keys("")):
             lake.delete(key)
-        if self.double is not None:
-            self.double.forget()
+        if self.fakes is not None:
+            self.fakes.reset()
 
 
 @dataclass(frozen=True)
-class Double:
+class Fakes:
     """The fake Snowflake and the fake S3."""
 
     snowflake: FakeSnowflake
     s3: S3Server
 
-    def forget(self) -> None:
-        """Forget the statements that passed, and what was copied."""
+    def reset(self) -> None:
+        """Clear the recorded statements and the copied files."""
         self.snowflake.statements.clear()
+        self.snowflake.recorder.statements.clear()
         self.snowflake.account_statements.clear()
         self.snowflake.loaded.clear()
         self.snowflake.current = FakeSnowflake(None).current
@@ -79,7 +80,7 @@ class Double:
 
 @contextmanager
 def fake(folder: Path) -> Iterator[SnowflakeUnderTest]:
-    """Run both fakes, with a stage over an empty lake; `folder` takes the key."""
+    """Run both fakes, with a stage over an empty lake; the key is written to `folder`."""
     with s3_server() as s3, fake_snowflake(s3.resource.get_client()) as snowflake:
         environment = {
             "WAREHOUSE": "snowflake",
@@ -101,15 +102,15 @@ def fake(folder: Path) -> Iterator[SnowflakeUnderTest]:
             for schema in ("bronze", "silver", "gold"):
                 connection.cursor().execute(f"create schema {schema}")
             connection.cursor().execute(f"create stage bronze.lake url = '{settings.lake_url}/'")
-        yield SnowflakeUnderTest(settings, environment, s3.resource, Double(snowflake, s3))
+        yield SnowflakeUnderTest(settings, environment, s3.resource, Fakes(snowflake, s3))
 
 
 def live() -> SnowflakeUnderTest | str:
-    """Return the account that the environment names, or why there is none to test on.
+    """Return the account in the environment, or the reason why there is none for tests.
 
-    The tests drop tables and delete objects, so they want a database and a lake of their own.
+    The tests drop tables and delete objects, so they require a separate database and lake.
     """
-    names = [f"SNOWFLAKE_{name}" for name in _NEEDED] + ["LAKE_URL"]
+    names = [f"SNOWFLAKE_{name}" for name in _REQUIRED] + ["LAKE_URL"]
     missing = [name for name in names if not os.environ.get(name)]
     if missing:
         return f"no live Snowflake account is configured: {', '.join(missing)} not set"

@@ -1,4 +1,4 @@
-"""Whether a statement is Snowflake's SQL, by sqlfluff's grammar. That knows no names and types."""
+"""Check statements against sqlfluff's grammar of Snowflake, which ignores names and types."""
 
 from functools import cache
 
@@ -6,7 +6,7 @@ from sqlfluff.core import Linter
 
 
 def grammar_errors(sql: str) -> list[str]:
-    """Return what is wrong with the form of one or more statements."""
+    """Return the grammar errors of one or more statements."""
     parsed = _linter().parse_string(sql)
     unparsable = [violation.desc() for violation in parsed.violations]
     if parsed.tree is not None:

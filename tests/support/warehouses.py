@@ -1,4 +1,4 @@
-"""A warehouse of made-up answers, for code that only reads the ledger or a query."""
+"""A fake warehouse with given rows, for code that only reads the ledger or runs a query."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -9,7 +9,7 @@ from amplitude_assets.warehouse.base import LedgerRow
 
 
 def ledger_row(hour: datetime, lines: int = 100, rejected: int = 0) -> LedgerRow:
-    """Return a ledger row of an hour with so many lines."""
+    """Return a ledger row of an hour with this number of lines."""
     return LedgerRow(
         export_hour=hour,
         status="loaded" if lines else "empty",
@@ -24,8 +24,8 @@ def ledger_row(hour: datetime, lines: int = 100, rejected: int = 0) -> LedgerRow
     )
 
 
-class StatedWarehouse:
-    """Answers with the ledger and the rows that it was given."""
+class FixedWarehouse:
+    """Return a fixed ledger and fixed rows."""
 
     def __init__(
         self, ledger: Mapping[datetime, LedgerRow], rows: Sequence[tuple[Any, ...]] = ()

@@ -1,7 +1,7 @@
-"""Worlds for tests that run at today's hours, whatever today is.
+"""Worlds for tests that use today's hours.
 
-A world has hours without events, as real projects do. A test of the newest hours meets one of
-them on some days only, and fails on those; so it asks for a world in which its hours have events.
+A world has hours without events, as real projects do. A test of the newest hours would meet one
+only on some days, and fail then; so it uses a world in which all of its hours have events.
 """
 
 from itertools import count
@@ -11,7 +11,7 @@ from amplitude_assets.hours import HourRange
 
 
 def lively_world(hours: HourRange, events_per_hour: int, project_id: int) -> World:
-    """Return a world that has events in every one of the hours: that of the smallest such seed."""
+    """Return the world of the smallest seed that has events in all of the hours."""
     worlds = (
         World(WorldSettings(seed=seed, events_per_hour=events_per_hour, project_id=project_id))
         for seed in count(1)

@@ -1,4 +1,4 @@
-"""The export hour: what is read, what is refused, and how ranges are put together."""
+"""Parsing, formatting and grouping of export hours."""
 
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -29,12 +29,12 @@ hours = st.datetimes(
 
 
 @given(hours)
-def test_an_hour_is_read_as_it_is_written(hour: datetime) -> None:
+def test_an_hour_is_parsed_as_it_is_formatted(hour: datetime) -> None:
     assert parse_hour(format_hour(hour)) == hour
     assert hour_of_partition(partition_of_hour(hour)) == hour
 
 
-def test_an_hour_is_written_as_each_reader_wants_it() -> None:
+def test_the_formats_of_an_hour() -> None:
     hour = datetime(2026, 9, 1, 5, tzinfo=UTC)
     assert format_hour(hour) == "2026-09-01T05"
     assert partition_of_hour(hour) == "2026-09-01-05:00"
@@ -46,17 +46,17 @@ def test_an_hour_is_written_as_each_reader_wants_it() -> None:
     ["", "2026-09-01", "2026-9-1T5", "2026-09-01T24", "2026-09-01T05:00", "2026-09-01 05",
      "2026-02-30T01", " 2026-09-01T05", "2026-09-01T05Z", "yesterday", "\u0662026-09-01T05"],
 )  # fmt: skip
-def test_what_is_not_an_hour_is_refused_with_the_right_form(text: str) -> None:
+def test_an_invalid_hour_is_rejected_with_the_format(text: str) -> None:
     with pytest.raises(HourError, match="YYYY-MM-DDTHH"):
         parse_hour(text)
 
 
-def test_a_partition_off_the_hour_is_refused() -> None:
+def test_a_partition_off_the_hour_is_rejected() -> None:
     with pytest.raises(HourError):
         hour_of_partition("2026-09-01-05:30")
 
 
-def test_a_range_holds_both_its_ends() -> None:
+def test_a_range_includes_both_ends() -> None:
     first = parse_hour("2026-09-01T22")
     day = HourRange(first, first + 3 * HOUR)
     assert len(day) == 4
@@ -70,14 +70,14 @@ def test_a_range_holds_both_its_ends() -> None:
     assert day.last + HOUR not in day
 
 
-def test_a_range_that_ends_before_it_begins_is_refused() -> None:
+def test_a_range_that_ends_before_it_begins_is_rejected() -> None:
     hour = parse_hour("2026-09-01T22")
-    with pytest.raises(HourError, match="before it begins"):
+    with pytest.raises(HourError, match="is after the last hour"):
         HourRange(hour, hour - HOUR)
 
 
 @given(hours, st.integers(min_value=2, max_value=500))
-def test_the_halves_of_a_range_are_the_range(first: datetime, count: int) -> None:
+def test_the_halves_of_a_range_have_all_its_hours(first: datetime, count: int) -> None:
     whole = HourRange(first, first + (count - 1) * HOUR)
     left, right = whole.halves()
     assert [*left, *right] == [*whole]
@@ -91,9 +91,11 @@ def test_one_hour_has_no_halves() -> None:
 
 
 @given(st.lists(hours, max_size=60), st.one_of(st.none(), st.integers(1, 10)))
-def test_ranges_hold_each_hour_once_and_no_other(some: list[datetime], longest: int | None) -> None:
-    ranges = contiguous_ranges(some, longest)
-    assert [hour for part in ranges for hour in part] == sorted(set(some))
+def test_ranges_contain_each_hour_once_and_no_other(
+    requested: list[datetime], longest: int | None
+) -> None:
+    ranges = contiguous_ranges(requested, longest)
+    assert [hour for part in ranges for hour in part] == sorted(set(requested))
     assert all(len(part) <= (longest or len(part)) for part in ranges)
 
 
@@ -112,6 +114,6 @@ def test_the_newest_exportable_hour_is_the_last_one(now: datetime, delay: int) -
     assert not is_exportable(newest + HOUR, now, delay)
 
 
-def test_a_moment_of_any_zone_is_floored_in_utc() -> None:
+def test_a_time_of_any_zone_is_floored_in_utc() -> None:
     half_past = timezone(timedelta(hours=5, minutes=30))
     assert floor_hour(datetime(2026, 9, 1, 5, 15, tzinfo=half_past)) == parse_hour("2026-08-31T23")

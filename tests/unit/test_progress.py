@@ -1,51 +1,43 @@
-"""Progress: what a step says of itself, and how it looks on a terminal and in a pipe."""
-
-import os
-import subprocess
-from io import StringIO
-from pathlib import Path
+"""The progress of steps and commands: what it counts, estimates and reports."""
 
 import pytest
-from rich.console import Console
 
-from amplitude_assets.progress import Progress, StepProgress
-from amplitude_assets.progress_display import progress_display
-from tests.support.command import COMMAND
+from amplitude_assets.progress import Overall, Progress, StepProgress, WholeCommand, about_left
 
+STAGES = ["raw_export_zip", "hourly_json_files", "s3_event_objects", "bronze/raw_events"]
+NO_OVERALL = Overall(0, 0, -1, 0, 0, None)
 HALF = Progress("bronze/raw_events", 36, 72, "hours", 90_914, "lines", 20.0)
 
 
-def shown(width: int, *, terminal: bool) -> str:
-    """Return what a console of this width holds in the end."""
-    out = StringIO()
-    with progress_display(Console(file=out, width=width, force_terminal=terminal)) as sink:
-        sink(HALF)
-    return out.getvalue()
-
-
-def test_it_says_hours_events_rate_and_the_time_left() -> None:
+def test_progress_has_hours_events_rate_and_time_left() -> None:
     assert str(HALF) == "bronze/raw_events: 36 of 72 hours, 90,914 lines (4,546/s), 0:00:20 left"
 
 
 @pytest.mark.parametrize(
-    ("amount", "words"),
+    ("amount", "expected"),
     [(999, "999 B sent (100 B/s)"), (26_773_994, "26.8 MB sent (2.7 MB/s)")],
 )
-def test_bytes_are_written_short(amount: int, words: str) -> None:
-    assert words in str(Progress("s3_event_objects", 1, 2, "hours", amount, "bytes sent", 10.0))
+def test_bytes_are_formatted_short(amount: int, expected: str) -> None:
+    assert expected in str(Progress("s3_event_objects", 1, 2, "hours", amount, "bytes sent", 10.0))
 
 
-def test_there_is_no_time_left_before_a_pace_nor_at_the_end() -> None:
+@pytest.mark.parametrize("units", ["lines", "bytes sent"])
+def test_a_step_that_moved_nothing_claims_no_rate(units: str) -> None:
+    unchanged = Progress("bronze/raw_events", 72, 72, "hours", 0, units, 20.0)
+    assert str(unchanged) == "bronze/raw_events: 72 of 72 hours"
+
+
+def test_no_time_left_at_the_start_and_at_the_end() -> None:
     for done in (0, 72):
         assert "left" not in str(Progress("dbt", done, 72, "models", 0, "", 10.0))
 
 
-# Parts done and seconds gone, as dbt told them on a busy machine: it starts for 87 seconds, then
+# Parts done and seconds passed, recorded from dbt on a busy machine: it starts for 87 seconds, then
 # builds 44 models in 93.
 DBT = [(1, 87.2), (6, 90.0), (7, 96.0), (8, 111.0), (12, 121.1), (16, 123.6), (25, 150.0)]
 
 
-def test_the_time_left_does_not_build_on_how_long_a_step_took_to_start() -> None:
+def test_the_time_left_is_independent_of_the_start_up_time() -> None:
     now = 0.0
     left: dict[int, float | None] = {}
     step = StepProgress(
@@ -57,26 +49,26 @@ def test_the_time_left_does_not_build_on_how_long_a_step_took_to_start() -> None
     )
     for done, now in DBT:  # noqa: B007  the clock reads it
         step.add(done - max(left))
-    assert left.pop(0) is left.pop(1) is None  # too little to tell from
+    assert left.pop(0) is left.pop(1) is None  # too few parts for an estimate
     assert max(seconds or 0 for seconds in left.values()) < 180
-    assert 30 < (left[25] or 0) < 60  # it was 30
+    assert 30 < (left[25] or 0) < 60  # the actual time was 30 seconds
 
 
-def test_a_step_is_told_at_its_start_and_its_end_and_not_for_each_part() -> None:
-    told: list[int] = []
-    step = StepProgress(lambda at: told.append(at.done), "dbt", 40, every_seconds=3600)
+def test_a_step_reports_at_its_start_and_end_and_not_for_each_part() -> None:
+    reported: list[int] = []
+    step = StepProgress(lambda at: reported.append(at.done), "dbt", 40, every_seconds=3600)
     for _ in range(40):
         step.add(1)
-    assert told == [0, 40]
+    assert reported == [0, 40]
 
 
-def test_a_part_that_is_under_way_says_what_has_arrived_of_it() -> None:
-    told: list[Progress] = []
-    step = StepProgress(told.append, "raw_export_zip", 24, units="bytes", every_seconds=0)
+def test_an_unfinished_part_reports_the_amount_so_far() -> None:
+    reported: list[Progress] = []
+    step = StepProgress(reported.append, "raw_export_zip", 24, units="bytes", every_seconds=0)
     for received in (0, 1_500_000, 1_500_000, 3_000_000):
         step.reach(received)
     step.add(24)
-    assert [(at.done, at.amount) for at in told] == [
+    assert [(at.done, at.amount) for at in reported] == [
         (0, 0),
         (0, 1_500_000),
         (0, 3_000_000),
@@ -86,54 +78,32 @@ def test_a_part_that_is_under_way_says_what_has_arrived_of_it() -> None:
     assert str(begun) == "raw_export_zip: 0 of 24 hours, 3.0 MB (1.5 MB/s)"
 
 
-def test_a_step_without_parts_is_not_told() -> None:
-    told: list[Progress] = []
-    StepProgress(told.append, "raw_export_zip", 0)
-    assert told == []
+def test_a_step_without_parts_reports_nothing() -> None:
+    reported: list[Progress] = []
+    StepProgress(reported.append, "raw_export_zip", 0)
+    assert reported == []
 
 
-@pytest.mark.parametrize("width", [80, 140])
-def test_a_terminal_has_room_for_all_that_a_step_says(width: int) -> None:
-    screen = shown(width, terminal=True)
-    assert "36 of 72 hours, 90,914 lines (4,546/s), 0:00:20 left" in screen
-    assert "…" not in screen
+def test_the_total_does_not_decrease_when_a_step_starts_again() -> None:
+    reported: list[Overall] = []
+    whole = WholeCommand(lambda step: reported.append(step.overall or NO_OVERALL), STAGES, [10, 10])
+    for done in (4, 0, 2, 9):
+        whole(Progress(STAGES[-1], done, 10, "hours", 0, "", 1.0))
+    whole.end_run(failed=1)
+    assert [at.done for at in (*reported, whole.overall)] == [4, 4, 4, 9, 10]
+    assert str(whole.overall).startswith("run 2 of 2, 10 of 20 hours (1 failed), about")
 
 
-@pytest.mark.parametrize(("later", "left"), [(15, "0:00:05 left"), (25, "0:00:00 left")])
-def test_the_time_left_counts_down_between_two_reports(later: int, left: str) -> None:
-    now = 100.0
-    out = StringIO()
-    console = Console(file=out, width=80, force_terminal=True, get_time=lambda: now)
-    with progress_display(console) as sink:
-        sink(HALF)  # 20 seconds are left
-        now += later
-    *_, last = (line for line in out.getvalue().splitlines() if "bronze" in line)
-    assert left in last
-
-
-def test_a_pipe_gets_nothing() -> None:
-    assert shown(80, terminal=False) == ""
-
-
-def on_a_terminal(*arguments: str, folder: Path, until: bytes) -> bytes:
-    """Run the command on a terminal of its own, and return what is on it when `until` is."""
-    ours, theirs = os.openpty()
-    screen = b""
-    with subprocess.Popen(
-        [COMMAND, *arguments], stdout=theirs, cwd=folder, env={**os.environ, "TERM": "xterm"}
-    ) as process:
-        os.close(theirs)
-        try:
-            while until not in screen and (data := os.read(ours, 4096)):
-                screen += data
-        finally:
-            process.terminate()
-            os.close(ours)
-    return screen
-
-
-def test_something_turns_while_a_command_starts(tmp_path: Path) -> None:
-    screen = on_a_terminal("emulate", "--port", "0", folder=tmp_path, until=b"PROJECT_ID=")
-    before, _, settings = screen.partition(b"AMPLITUDE_BASE_URL=")
-    assert b"working" in before
-    assert b"working" not in settings
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        (None, ""),
+        (0.2, ", about 10 s left"),
+        (42, ", about 40 s left"),
+        (170, ", about 3 min left"),
+        (3599, ", about 1 h 0 min left"),
+        (9000, ", about 2 h 30 min left"),
+    ],
+)
+def test_the_time_left_of_a_command_is_rough(seconds: float | None, expected: str) -> None:
+    assert about_left(seconds) == expected

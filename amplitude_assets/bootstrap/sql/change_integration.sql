@@ -1,4 +1,4 @@
--- The bucket or the role is another one now. The external id stays as it is.
+-- Changes the bucket or the role. The external id stays the same.
 alter storage integration {integration} set
     storage_aws_role_arn = {role_arn}
     storage_allowed_locations = ({location});

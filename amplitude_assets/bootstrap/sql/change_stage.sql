@@ -1,2 +1,2 @@
--- The lake is somewhere else now.
+-- Changes the URL of the lake.
 alter stage {stage} set url = {location};

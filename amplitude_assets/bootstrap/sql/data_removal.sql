@@ -1,2 +1,2 @@
--- The data: every table of bronze, silver and gold.
+-- Drops the data: all tables of bronze, silver and gold.
 drop database if exists {database};

@@ -1,6 +1,6 @@
--- Where the tables are. With managed access, only the schema's owner grants rights on what is in it.
+-- The database and its schemas. With managed access, only a schema's owner grants privileges on its objects.
 create database if not exists {database}
-    comment = 'Amplitude events: bronze as exported, silver normalised, gold for people';
+    comment = 'Amplitude events: bronze as exported, silver normalised, gold for analysis';
 
 create schema if not exists {database}.bronze with managed access;
 

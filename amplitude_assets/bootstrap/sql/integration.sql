@@ -1,5 +1,5 @@
--- Snowflake's way to the bucket. Never replaced: a new one has a new external id, and the trust of
--- the AWS role and every stage over the old one would be gone.
+-- Snowflake's access to the bucket. It is never replaced: a new integration has a new external id, which
+-- would break the AWS role's trust policy and all stages that use the old one.
 create storage integration if not exists {integration}
     type = external_stage
     storage_provider = 's3'

@@ -1,4 +1,4 @@
--- A user for a tool of dashboards: a service, which reads gold and can only sign in with its key.
+-- The service user of a dashboard tool, which reads gold. It can only sign in with its key.
 create user if not exists {reader}
     type = service
     comment = 'Reads the Amplitude models';

@@ -1,4 +1,4 @@
--- Everything but the data. What is not there is passed over.
+-- Drops everything except the data. Missing objects are skipped.
 drop stage if exists {stage};
 
 drop storage integration if exists {integration};
@@ -20,3 +20,5 @@ drop warehouse if exists {warehouse};
 drop warehouse if exists {reader_warehouse};
 
 drop resource monitor if exists {monitor};
+
+drop resource monitor if exists {reader_monitor};

@@ -1,4 +1,4 @@
--- Who may do what. The pipeline's user has {role}, which is the loader and the transformer together.
+-- Roles and grants. The pipeline's user has {role}, which inherits from the loader and the transformer.
 create role if not exists {loader} comment = 'Writes bronze from the lake';
 
 create role if not exists {transformer} comment = 'Reads bronze, writes silver and gold';
@@ -49,7 +49,7 @@ grant select on all views in schema {database}.gold to role {reader};
 
 grant select on future views in schema {database}.gold to role {reader};
 
--- Once the role was taken away and made again, what it had built belongs to somebody else.
+-- When the role was dropped and created again, its tables and views belong to another role.
 grant ownership on all tables in schema {database}.bronze to role {role} copy current grants;
 
 grant ownership on all views in schema {database}.bronze to role {role} copy current grants;

@@ -1,4 +1,4 @@
--- The lake as Snowflake sees it, and how its files are written.
+-- The external stage over the lake, and the format of its files.
 create file format if not exists {database}.bronze.amplitude_json
     type = json
     compression = gzip

@@ -1,8 +1,10 @@
--- The pipeline's user: a service, which signs in as the AWS role of the machine it runs on.
+-- The pipeline's service user, which signs in as the AWS role of its machine.
 create user if not exists {user}
     type = service
     workload_identity = (type = aws arn = {identity_arn})
     comment = 'The Amplitude pipeline';
+
+alter user {user} set workload_identity = (type = aws arn = {identity_arn});
 
 alter user {user} set
     default_role = {role}

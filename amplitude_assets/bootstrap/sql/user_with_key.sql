@@ -1,4 +1,4 @@
--- The pipeline's user: a service, which can only sign in with its key.
+-- The pipeline's service user. It can only sign in with its key.
 create user if not exists {user}
     type = service
     comment = 'The Amplitude pipeline';

@@ -1,4 +1,4 @@
--- What computes, and what it may cost. A warehouse is billed while it runs, for a minute at least.
+-- The warehouses, and the limit of their cost. A warehouse is billed while it runs, for at least a minute.
 create warehouse if not exists {warehouse}
     warehouse_size = xsmall
     auto_suspend = 60
@@ -11,11 +11,21 @@ create warehouse if not exists {reader_warehouse}
     auto_suspend = 60
     auto_resume = true
     initially_suspended = true
-    comment = 'Queries of people over the Amplitude models';
+    comment = 'Ad-hoc queries on the Amplitude models';
 
--- A month's credits, after which both are suspended. It does not bound what runs without a warehouse.
+-- The credits a month, after which a warehouse is suspended. Each has its own monitor, so that readers cannot stop the
+-- pipeline. Serverless features are not limited.
 create resource monitor if not exists {monitor} with
     credit_quota = {credit_quota}
+    frequency = monthly
+    start_timestamp = immediately
+    triggers
+        on 75 percent do notify
+        on 100 percent do suspend
+        on 110 percent do suspend_immediate;
+
+create resource monitor if not exists {reader_monitor} with
+    credit_quota = {reader_credit_quota}
     frequency = monthly
     start_timestamp = immediately
     triggers
@@ -29,4 +39,4 @@ alter warehouse {warehouse} set
 
 alter warehouse {reader_warehouse} set
     statement_timeout_in_seconds = 600
-    resource_monitor = {monitor};
+    resource_monitor = {reader_monitor};

@@ -1,4 +1,4 @@
-"""The queries of the checks, one a file, written so that DuckDB and Snowflake both read them."""
+"""The queries of the checks, one per file, valid on both DuckDB and Snowflake."""
 
 from importlib import resources
 

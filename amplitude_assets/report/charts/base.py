@@ -1,4 +1,4 @@
-"""What a chart of the report is, and what the charts share: time axes and whole dates."""
+"""The types of charts and tables, and helpers that charts share: date axes and markers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -8,18 +8,18 @@ import plotly.graph_objects as go
 
 from amplitude_assets.report.model import Coverage
 from amplitude_assets.report.theme import BLUE
-from amplitude_assets.report.words import short_day
+from amplitude_assets.wording import short_day
 
-_DAYS_TICKED_ONE_BY_ONE = 10
-_DAYS_WITH_MARKERS = 45
+_MAX_DAYS_WITH_TICKS = 10
+_MAX_DAYS_WITH_MARKERS = 45
 _DAY_IN_MILLISECONDS = 86_400_000
 
 
 @dataclass(frozen=True)
 class Table:
-    """The same figures as text: column names, and a row a line. The first column names the row.
+    """A chart's figures as text. The first column is the row's name.
 
-    Columns before `numbers_from` are words.
+    Columns before the index `numbers_from` are words.
     """
 
     columns: Sequence[str]
@@ -29,9 +29,10 @@ class Table:
 
 @dataclass(frozen=True)
 class Chart:
-    """A picture with a title that says what is seen, a note on how it is counted, and a table.
+    """A figure with a title that states its result, a note on how it is counted, and a table.
 
-    Without a figure the table stands alone; without rows, `title` is all there is to say.
+    `figure` is None for a table only. Without data, there is only the title and the note. A `wide`
+    chart spans all columns of the page.
     """
 
     key: str
@@ -52,9 +53,9 @@ class Section:
 
 
 def date_axis(coverage: Coverage) -> dict[str, object]:
-    """Return an axis of the shown dates, each ticked while they are few."""
+    """Return an axis of the shown dates; up to ten dates have a tick each."""
     axis: dict[str, object] = {"type": "date", "tickformat": "%-d %b"}
-    if coverage.days <= _DAYS_TICKED_ONE_BY_ONE:
+    if coverage.days <= _MAX_DAYS_WITH_TICKS:
         axis |= {"dtick": _DAY_IN_MILLISECONDS, "tick0": coverage.first_date.isoformat()}
     elif coverage.days > 120:
         axis |= {"tickformat": "%b\n%Y", "dtick": "M1" if coverage.days < 240 else "M2"}
@@ -62,19 +63,19 @@ def date_axis(coverage: Coverage) -> dict[str, object]:
 
 
 def day_markers(coverage: Coverage, days: Sequence[date]) -> dict[str, object]:
-    """Return markers that are open on dates of which not all hours are loaded."""
-    whole = [coverage.is_whole(day) for day in days]
-    usual = 7 if coverage.days <= _DAYS_WITH_MARKERS else 0
+    """Return markers that are hollow on dates with hours that are not loaded."""
+    complete = [coverage.is_complete(day) for day in days]
+    usual = 7 if coverage.days <= _MAX_DAYS_WITH_MARKERS else 0
     return {
-        "symbol": ["circle" if is_whole else "circle-open" for is_whole in whole],
-        "size": [usual if is_whole else 8 for is_whole in whole],
+        "symbol": ["circle" if is_complete else "circle-open" for is_complete in complete],
+        "size": [usual if is_complete else 8 for is_complete in complete],
         "line": {"width": 2, "color": BLUE},
     }
 
 
 def partial_note(coverage: Coverage, days: Sequence[date]) -> str:
-    """Say which of the dates shown are not whole, as one more sentence, if any is not."""
-    partial = [short_day(day) for day in days if not coverage.is_whole(day)]
+    """Return a sentence that lists the incomplete dates, or an empty string without any."""
+    partial = [short_day(day) for day in days if not coverage.is_complete(day)]
     if not partial:
         return ""
     return f" Not all hours of {' and '.join(partial)} are loaded."
@@ -83,7 +84,10 @@ def partial_note(coverage: Coverage, days: Sequence[date]) -> str:
 def line(
     name: str, x: Sequence[object], y: Sequence[float | None], colour: str, **more: object
 ) -> go.Scatter:
-    """Return a line with its name and its numbers on hover."""
+    """Return a line trace that shows its values on hover.
+
+    `more` may set `mode`, `dash` and the template `hover`; plotly gets the rest.
+    """
     return go.Scatter(
         name=name,
         x=x,

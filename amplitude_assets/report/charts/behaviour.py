@@ -1,4 +1,4 @@
-"""What people did: funnels, how long sessions last, and which events happen most."""
+"""Charts of behaviour: funnels, session lengths and the most frequent events."""
 
 from itertools import groupby
 
@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from amplitude_assets.report.charts.base import Chart, Section, Table
 from amplitude_assets.report.model import FunnelStep, Overview
 from amplitude_assets.report.theme import BLUE
-from amplitude_assets.report.words import count, duration, label, plural, share, short_day
+from amplitude_assets.wording import count, duration, label, plural, share, short_day
 
 _LENGTHS = {
     0: "under 10 s",
@@ -22,7 +22,7 @@ _ROW_HEIGHT = 34
 
 
 def section(overview: Overview) -> Section:
-    """Return the charts about behaviour, one for each funnel among them."""
+    """Return the section of behaviour, with one chart for each funnel."""
     funnels = [
         _funnel(name, list(steps))
         for name, steps in groupby(overview.funnels, key=lambda step: step.funnel)
@@ -40,7 +40,7 @@ def _funnel(name: str, steps: list[FunnelStep]) -> Chart:
     key = f"funnel-{steps[0].funnel}"
     start, end = steps[0], steps[-1]
     if not start.users:
-        return Chart(key, f"Funnel {name}: nobody did its first step", note)
+        return Chart(key, f"Funnel {name}: no user reached the first step", note)
     figure = _rows(
         [f"{step.step}. {label(step.event_type, 20)}" for step in steps],
         [step.users for step in steps],
@@ -49,11 +49,12 @@ def _funnel(name: str, steps: list[FunnelStep]) -> Chart:
     )
     return Chart(
         key,
-        f"Funnel {name}: {share(end.from_start or 0)} of those who begin reach “{end.event_type}”",
+        f"Funnel {name}: {share(end.from_start or 0)} of users at the first step reach "
+        f"“{end.event_type}”",
         note,
         figure,
         Table(
-            ("Step", "People", "Of the start", "Of the step before", "Median time to it"),
+            ("Step", "People", "Of first step", "Of previous step", "Median time from previous"),
             [
                 (
                     f"{step.step}. {step.event_type}",
@@ -71,14 +72,14 @@ def _funnel(name: str, steps: list[FunnelStep]) -> Chart:
 def _step_details(step: FunnelStep) -> str:
     lines = [f"{label(step.event_type)}: {plural(step.users, 'person', 'people')}"]
     if step.from_previous is not None:
-        lines.append(f"{share(step.from_previous)} of the step before")
+        lines.append(f"{share(step.from_previous)} of the previous step")
     if step.median_seconds is not None:
         lines.append(f"half of them within {duration(step.median_seconds)}")
     return "<br>".join(lines)
 
 
 def _rows(names: list[str], numbers: list[int], texts: list[str], details: list[str]) -> go.Figure:
-    """Return horizontal bars, the first on top. Names may repeat once shortened."""
+    """Return horizontal bars, the first on top. Shortened names may repeat."""
     figure = go.Figure(
         go.Bar(
             orientation="h",

@@ -1,4 +1,4 @@
-"""Every export hour as a cell: whether it is loaded, empty, missing, or does not add up."""
+"""The grid of export hours: loaded, empty, missing, or with a mismatch of counts."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, time
@@ -9,11 +9,11 @@ from amplitude_assets.hours import format_hour
 from amplitude_assets.report.charts.base import Chart, Table, date_axis
 from amplitude_assets.report.model import DAY, Coverage, Hour, Overview
 from amplitude_assets.report.theme import BLUE, GREY, ORANGE, PURPLE
-from amplitude_assets.report.words import count, plural, short_day
+from amplitude_assets.wording import count, plural, short_day
 
 _STATES = ("loaded", "empty", "missing", "mismatch")
 _STATE_COLOURS = (BLUE, GREY, ORANGE, PURPLE)
-_DAYS_AS_ROWS = 31
+_MAX_DAYS_AS_ROWS = 31
 _LEGEND = {
     "orientation": "h",
     "x": 0,
@@ -33,34 +33,34 @@ _LEGEND = {
 
 
 def hours_chart(overview: Overview) -> Chart:
-    """Return the grid of hours, and a table of those that need a look."""
+    """Return the grid of hours, and a table of those that are missing or have a mismatch."""
     note = (
         "Every export hour from the first to the newest, in UTC. Empty: Amplitude has no events "
-        "for it. Missing: never loaded. Mismatch: exported lines are not the rows in bronze and "
-        "the rejected lines, or the rows not the events and the duplicates."
+        "for it. Missing: never loaded. Mismatch: exported lines differ from bronze rows plus "
+        "rejected lines, or bronze rows from events plus duplicates."
     )
     coverage = overview.coverage
     if coverage is None:
-        return Chart("hours", "No hour has been loaded yet", note, wide=True)
+        return Chart("hours", "No hour is loaded yet", note, wide=True)
     by_hour = {hour.export_hour: hour for hour in overview.hours}
     shown = [hour for hour in coverage.hours if hour >= coverage.first_shown_hour]
     states = {hour: _state(by_hour.get(hour)) for hour in shown}
-    trouble = [hour for hour, state in states.items() if state >= 2]
+    problems = [hour for hour, state in states.items() if state >= 2]
     return Chart(
         "hours",
         _hours_title(overview, states),
         note,
         _hour_grid(coverage, states, by_hour),
         Table(
-            ("Hour that needs a look", "State", "Lines", "Rejected", "Events", "Duplicates"),
-            [_hour_row(hour, states[hour], by_hour.get(hour)) for hour in trouble],
+            ("Hour to check", "State", "Lines", "Rejected", "Events", "Duplicates"),
+            [_hour_row(hour, states[hour], by_hour.get(hour)) for hour in problems],
         ),
         wide=True,
     )
 
 
 def _state(hour: Hour | None) -> int:
-    """Return the place of an hour's state in `_STATES`."""
+    """Return the index of an hour's state in `_STATES`."""
     if hour is None:
         return 2
     if not hour.is_reconciled:
@@ -73,16 +73,14 @@ def _hours_title(overview: Overview, states: dict[datetime, int]) -> str:
     broken = [format_hour(hour) for hour, state in states.items() if state == 3]
     total = plural(len(states), "hour")
     if not missing and not broken:
-        return f"All {total} are there and add up"
-    said = []
+        return f"All {total} are loaded and reconciled"
+    parts = []
     if missing:
         number = sum(len(gap) for gap in overview.gaps)
-        said.append(f"{count(number)} of {total} missing: {_first_few(missing)}")
+        parts.append(f"{count(number)} of {total} missing: {_first_few(missing)}")
     if broken:
-        said.append(
-            f"{plural(len(broken), 'hour does', 'hours do')} not add up: {_first_few(broken)}"
-        )
-    return "; ".join(said)
+        parts.append(f"{plural(len(broken), 'hour')} with a mismatch: {_first_few(broken)}")
+    return "; ".join(parts)
 
 
 def _first_few(names: Sequence[str]) -> str:
@@ -92,19 +90,19 @@ def _first_few(names: Sequence[str]) -> str:
 def _hour_grid(
     coverage: Coverage, states: dict[datetime, int], by_hour: dict[datetime, Hour]
 ) -> go.Figure:
-    """Return a cell for each hour: a row is a date, or an hour of the day when dates are many."""
+    """Return a heat map of hours; its rows are dates, or hours of the day for many dates."""
     first, last = min(states).date(), max(states).date()
     days = [first + n * DAY for n in range((last - first).days + 1)]
     grid = [[datetime.combine(day, time(hour), UTC) for hour in range(24)] for day in days]
     hours_axis = {"type": "linear", "title": {"text": "hour (UTC)"}, "dtick": 3}
-    if len(days) <= _DAYS_AS_ROWS:
+    if len(days) <= _MAX_DAYS_AS_ROWS:
         x, y = [str(hour) for hour in range(24)], [short_day(day) for day in days]
         axes = {"xaxis": hours_axis, "yaxis": {"type": "category"}}
     else:
         x, y = [day.isoformat() for day in days], [str(hour) for hour in range(24)]
         grid = [list(row) for row in zip(*grid, strict=True)]
         axes = {"xaxis": date_axis(coverage), "yaxis": hours_axis}
-    gap = 2 if len(days) <= _DAYS_AS_ROWS else 0
+    gap = 2 if len(days) <= _MAX_DAYS_AS_ROWS else 0
     figure = go.Figure(
         go.Heatmap(
             x=x,
@@ -129,7 +127,7 @@ def _hour_grid(
 
 
 def _steps(colours: Sequence[str]) -> list[list[object]]:
-    """Return a colour scale of equal steps without transitions."""
+    """Return a colour scale of equal steps without gradients."""
     size = 1 / len(colours)
     return [
         [edge, colour] for n, colour in enumerate(colours) for edge in (n * size, (n + 1) * size)

@@ -1,4 +1,4 @@
-"""Who used the product: active and new users, and where they come from."""
+"""Charts of active users, new users and the user lifecycle."""
 
 from datetime import date
 
@@ -21,11 +21,11 @@ from amplitude_assets.report.model import (
     Overview,
 )
 from amplitude_assets.report.theme import BLUE, GREEN, GREY, ORANGE, PURPLE
-from amplitude_assets.report.words import count, long_day, plural, short_day
+from amplitude_assets.wording import count, long_day, plural, short_day
 
 
 def section(overview: Overview) -> Section:
-    """Return the charts about people."""
+    """Return the section of users."""
     return Section(
         "people",
         "People",
@@ -40,9 +40,12 @@ def _active_users(overview: Overview) -> Chart:
     )
     main, coverage, days = overview.main_day, overview.coverage, overview.active_days
     if main is None or coverage is None:
-        return Chart("active-users", "Nobody was active in these hours", note, wide=True)
+        return Chart("active-users", "No active users in these hours", note, wide=True)
     if coverage.days < 30:
-        note += f" Only {plural(coverage.days, 'day is', 'days are')} loaded, so those still grow."
+        note += (
+            f" Only {plural(coverage.days, 'day is', 'days are')} loaded, so the 30-day figure "
+            "is still growing."
+        )
     x = [day.day.isoformat() for day in days]
     figure = go.Figure(
         [
@@ -61,7 +64,7 @@ def _active_users(overview: Overview) -> Chart:
     return Chart(
         "active-users",
         f"{plural(main.dau, 'person was', 'people were')} active on {long_day(main.day)}, "
-        f"{count(main.wau)} in the 7 days to it",
+        f"{count(main.wau)} in the 7 days up to it",
         note + partial_note(coverage, [day.day for day in days]),
         figure,
         Table(
@@ -74,8 +77,8 @@ def _active_users(overview: Overview) -> Chart:
 
 def _new_users(overview: Overview) -> Chart:
     note = (
-        "People by the date of their earliest event. In the first weeks of a history everyone "
-        "looks new, also those who have long been there."
+        "People by the date of their earliest event. In the first weeks of a history all users "
+        "count as new, including long-standing ones."
     )
     main, coverage, days = overview.main_day, overview.coverage, overview.active_days
     if main is None or coverage is None:
@@ -105,7 +108,7 @@ def _new_users(overview: Overview) -> Chart:
 
 
 def _fainter_when_partial(coverage: Coverage, days: list[ActiveDay]) -> list[float]:
-    return [1.0 if coverage.is_whole(day.day) else 0.55 for day in days]
+    return [1.0 if coverage.is_complete(day.day) else 0.55 for day in days]
 
 
 def _lifecycle(overview: Overview) -> Chart:
@@ -116,12 +119,12 @@ def _lifecycle(overview: Overview) -> Chart:
         f"{period} before and not in this one."
     )
     if not periods or overview.coverage is None:
-        return Chart("lifecycle", "No active users, so none came or went", note)
-    told = _newest_whole(overview.coverage, period, periods)
+        return Chart("lifecycle", "No active users in these hours", note)
+    newest = _newest_complete(overview.coverage, period, periods)
     return Chart(
         "lifecycle",
-        f"{_named(period, told.start)}: {count(told.new)} new, {count(told.current)} current, "
-        f"{count(told.resurrected)} resurrected, {count(told.dormant)} gone dormant",
+        f"{_named(period, newest.start)}: {count(newest.new)} new, {count(newest.current)} "
+        f"current, {count(newest.resurrected)} resurrected, {count(newest.dormant)} dormant",
         note,
         _lifecycle_figure(periods, overview.coverage),
         Table(
@@ -165,13 +168,15 @@ def _lifecycle_figure(periods: list[LifecyclePeriod], coverage: Coverage) -> go.
     return figure
 
 
-def _newest_whole(
+def _newest_complete(
     coverage: Coverage, period: str, periods: list[LifecyclePeriod]
 ) -> LifecyclePeriod:
-    """Return the newest period whose dates are all whole, or the newest while none is."""
+    """Return the newest period with only complete dates, or the newest while there is none."""
     days = 1 if period == "day" else 7
     whole = [
-        row for row in periods if all(coverage.is_whole(row.start + n * DAY) for n in range(days))
+        row
+        for row in periods
+        if all(coverage.is_complete(row.start + n * DAY) for n in range(days))
     ]
     return (whole or periods)[-1]
 

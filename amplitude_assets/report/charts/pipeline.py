@@ -1,4 +1,4 @@
-"""How the pipeline is: hours and gaps, what became of the lines, lag, and drift."""
+"""Charts of the pipeline: hours and gaps, lines by outcome, upload lag, and property drift."""
 
 from collections import defaultdict
 from collections.abc import Callable
@@ -12,26 +12,26 @@ from amplitude_assets.report.charts.base import Chart, Section, Table, date_axis
 from amplitude_assets.report.charts.hours import hours_chart
 from amplitude_assets.report.model import Coverage, DriftRow, Hour, Overview
 from amplitude_assets.report.theme import BLUE, ORANGE, PURPLE
-from amplitude_assets.report.words import count, duration, share
+from amplitude_assets.wording import count, duration, share
 
-_DAYS_TOLD_BY_HOUR = 14
+_MAX_DAYS_BY_HOUR = 14
 _LAG_TICKS = (1, 10, 60, 600, 3600, 21600, 172800, 2592000)
 _DRIFT_OF_ONE = {
     "types": "has several types",
-    "case": "differs from another by case only",
+    "case": "differs from another only by case",
     "new": "new in the last 7 days",
     "gone": "not seen in the last 7 days",
 }
 _DRIFT_KINDS = {
     "types": "with several types",
-    "case": "that differ by case only",
+    "case": "that differ only by case",
     "new": "new in the last 7 days",
     "gone": "not seen in the last 7 days",
 }
 
 
 def section(overview: Overview) -> Section:
-    """Return the charts about the pipeline itself."""
+    """Return the section of the pipeline."""
     return Section(
         "pipeline",
         "The pipeline",
@@ -41,12 +41,13 @@ def section(overview: Overview) -> Section:
 
 def _lines(overview: Overview) -> Chart:
     note = (
-        "Lines by export hour and by what became of them. Duplicates are kept, with their reason."
+        "Lines by export hour and outcome. Duplicates are in silver.event_duplicates, with the "
+        "reason."
     )
     coverage, hours = overview.coverage, overview.hours
     lines = sum(hour.lines for hour in hours)
     if coverage is None or not lines:
-        return Chart("lines", "No line has been exported", note)
+        return Chart("lines", "No lines exported", note)
     series: tuple[tuple[str, Callable[[Hour], int], str], ...] = (
         ("events", lambda hour: hour.silver_events, BLUE),
         ("duplicates", lambda hour: hour.duplicates, ORANGE),
@@ -93,8 +94,8 @@ def _lines(overview: Overview) -> Chart:
 
 def _lag(overview: Overview) -> Chart:
     note = (
-        "From an event to its upload to Amplitude, by export hour. Devices that were offline or "
-        "whose clock is wrong send late. Past two weeks, a day shows its median hour."
+        "From an event to its upload to Amplitude, by export hour. Lag comes from devices that "
+        "were offline or have a wrong clock. For more than two weeks, a day shows its median hour."
     )
     coverage = overview.coverage
     hours = [hour for hour in overview.hours if hour.lag_p50_seconds is not None]
@@ -139,7 +140,7 @@ def _lag(overview: Overview) -> Chart:
 
 
 def _lag_line(name: str, x: list[str], seconds: list[float], colour: str, dash: str) -> go.Scatter:
-    # A logarithmic axis has no place for zero or for events dated after their upload.
+    # A logarithmic axis cannot show zero, nor the negative lag of events dated after their upload.
     return line(
         name,
         x,
@@ -153,8 +154,8 @@ def _lag_line(name: str, x: list[str], seconds: list[float], colour: str, dash: 
 
 
 def _grouped(coverage: Coverage, hours: list[Hour]) -> dict[str, list[Hour]]:
-    """Group hours by what a point of a chart stands for: one hour, or one date in UTC."""
-    if coverage.days <= _DAYS_TOLD_BY_HOUR:
+    """Group hours by the points of a chart: single hours, or dates in UTC."""
+    if coverage.days <= _MAX_DAYS_BY_HOUR:
         return {f"{hour.export_hour:%Y-%m-%dT%H:%M}": [hour] for hour in hours}
     return {day.isoformat(): group for day, group in _by_date(hours).items()}
 
@@ -168,18 +169,18 @@ def _by_date(hours: list[Hour]) -> dict[date, list[Hour]]:
 
 def _drift(overview: Overview) -> Chart:
     note = (
-        "Properties that need a look, from silver.property_catalog, of each kind the most frequent "
-        "first. New and gone are told once two weeks are loaded."
+        "Properties that changed, from silver.property_catalog, the most frequent of each kind "
+        "first. New and gone properties are listed once two weeks are loaded."
     )
     totals = {row.kind: row.of_its_kind for row in overview.drift}
     if not totals:
         return Chart("drift", "No property has drifted", note, wide=True)
-    said = [
+    parts = [
         f"{count(totals[kind])} {words}" for kind, words in _DRIFT_KINDS.items() if kind in totals
     ]
     return Chart(
         "drift",
-        f"Properties: {', '.join(said)}",
+        f"Properties: {', '.join(parts)}",
         note,
         table=Table(
             ("Property", "Of", "What", "Types", "First seen", "Last seen", "Times"),

@@ -1,4 +1,4 @@
-"""How many new users come back: every cohort as a row of a heat map, and all of them as curves."""
+"""Charts of retention: curves over all cohorts, and a heat map with a row for each cohort."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -11,21 +11,24 @@ from amplitude_assets.report.charts.base import Chart, Section, Table, line
 from amplitude_assets.report.charts.stickiness import stickiness
 from amplitude_assets.report.model import DAY, Overview, RetentionRow
 from amplitude_assets.report.theme import BLUE, ORANGE
-from amplitude_assets.report.words import count, plural, share, short_day
+from amplitude_assets.wording import count, plural, share, short_day
 
-# Past so many cohort dates, a row of the heat map is a week of them.
-_COHORTS_SHOWN_BY_DAY = 35
-_CELLS_WITH_TEXT = 80
+# For more cohort dates than this, a row of the heat map is a week of cohorts.
+_MAX_COHORTS_BY_DAY = 35
+_MAX_CELLS_WITH_TEXT = 80
 
 _CLOCK = (
-    "New users by the date they were new; a day is each user's own 24 hours, as in Amplitude's "
-    "retention chart, and day 0 begins with the first event."
+    "New users by the date of their first event. As in Amplitude's retention chart, days are 24 "
+    "hours of each user, and day 0 begins with the first event."
 )
 
 
 @dataclass
 class _Cell:
-    """Users of one or more cohorts on one day: all, those who returned, and whether it is over."""
+    """Users of one or more cohorts on day n: all, and those who returned.
+
+    `is_complete` is true when the day is over for all cohorts.
+    """
 
     users: int = 0
     returned: int = 0
@@ -42,18 +45,18 @@ class _Cell:
 
 
 def section(overview: Overview) -> Section:
-    """Return the charts about coming back, stickiness among them."""
+    """Return the section of retention, which includes stickiness."""
     return Section(
-        "retention", "Coming back", [_curves(overview), stickiness(overview), _heat_map(overview)]
+        "retention", "Retention", [_curves(overview), stickiness(overview), _heat_map(overview)]
     )
 
 
 def _curves(overview: Overview) -> Chart:
-    note = f"{_CLOCK} Only cohorts that have had the whole day are counted."
+    note = f"{_CLOCK} Only cohorts whose day is over are counted."
     exact = _over_all(row for row in overview.retention if row.mode == "on")
     later = _over_all(row for row in overview.retention if row.mode == "on_or_after")
     if not exact:
-        return Chart("retention-curves", "No group of new users has had a whole day yet", note)
+        return Chart("retention-curves", "No cohort has a complete day yet", note)
     figure = go.Figure(
         [
             _curve("on the day or later", later, ORANGE, "dash"),
@@ -72,7 +75,7 @@ def _curves(overview: Overview) -> Chart:
         note,
         figure,
         Table(
-            ("Day", "New users", "Came back on the day", "On the day or later"),
+            ("Day", "New users", "Returned on the day", "On the day or later"),
             [
                 (str(day), count(cell.users), share(cell.share),
                  share(later[day].share) if day in later else "")
@@ -95,13 +98,13 @@ def _curve(name: str, cells: dict[int, _Cell], colour: str, dash: str) -> go.Sca
 
 
 def _curve_title(exact: dict[int, _Cell]) -> str:
-    told = [day for day in (1, 7, 30) if day in exact] or [max(exact)]
-    parts = [f"{share(exact[day].share)} on day {day}" for day in told]
-    return f"New users came back: {', '.join(parts)}"
+    days = [day for day in (1, 7, 30) if day in exact] or [max(exact)]
+    parts = [f"{share(exact[day].share)} on day {day}" for day in days]
+    return f"New users who returned: {', '.join(parts)}"
 
 
 def _over_all(rows: Iterable[RetentionRow]) -> dict[int, _Cell]:
-    """Add up the complete cohorts of each day, days in order."""
+    """Sum the complete cohorts of each day, ordered by day."""
     cells: defaultdict[int, _Cell] = defaultdict(_Cell)
     for row in rows:
         if row.is_complete:
@@ -111,8 +114,8 @@ def _over_all(rows: Iterable[RetentionRow]) -> dict[int, _Cell]:
 
 def _heat_map(overview: Overview) -> Chart:
     rows = [row for row in overview.retention if row.mode == "on"]
-    by_week = len({row.cohort_date for row in rows}) > _COHORTS_SHOWN_BY_DAY
-    note = f"{_CLOCK} Each row is {'a week' if by_week else 'a day'} of new users. * not over yet."
+    by_week = len({row.cohort_date for row in rows}) > _MAX_COHORTS_BY_DAY
+    note = f"{_CLOCK} Each row is {'a week' if by_week else 'a day'} of new users. * not complete."
     cohorts = _by_cohort(rows, by_week)
     if not cohorts:
         return Chart("retention-cohorts", "No new users in these hours", note, wide=True)
@@ -141,9 +144,9 @@ def _heat_map_figure(cohorts: dict[date, dict[int, _Cell]], last: int) -> go.Fig
                 [(name, cell.returned, cell.users) if cell else None for cell in row]
                 for name, row in zip(names, grid, strict=True)
             ],
-            texttemplate="%{text}" if len(grid) * (last + 1) <= _CELLS_WITH_TEXT else None,
+            texttemplate="%{text}" if len(grid) * (last + 1) <= _MAX_CELLS_WITH_TEXT else None,
             hovertemplate=(
-                "%{customdata[0]}, day %{x}: %{text} came back<br>"
+                "%{customdata[0]}, day %{x}: %{text} returned<br>"
                 "%{customdata[1]:,} of %{customdata[2]:,}<extra></extra>"
             ),
             hoverongaps=False,
@@ -154,7 +157,7 @@ def _heat_map_figure(cohorts: dict[date, dict[int, _Cell]], last: int) -> go.Fig
     )
     figure.update_layout(
         height=110 + len(names) * max(12, min(36, 700 // len(names))),
-        # Day 0 is near 100% by definition: the colours are for the days after it.
+        # Day 0 is near 100% by definition, so the colour scale covers the days after it.
         coloraxis={"cmin": 0, "cmax": max([*returns, 0.05])},
         xaxis={
             "side": "top", "title": {"text": "days since new"},
@@ -169,7 +172,7 @@ def _heat_map_figure(cohorts: dict[date, dict[int, _Cell]], last: int) -> go.Fig
 
 
 def _cohorts_title(cohorts: dict[date, dict[int, _Cell]], by_week: bool) -> str:
-    """Say how many of the cohorts came back on a day of which any has had the whole."""
+    """Return the range of the cohorts' retention on day 7, or on day 1 if no day 7 is complete."""
     number = plural(len(cohorts), "weekly cohort" if by_week else "daily cohort")
     for day in (7, 1):
         shares = sorted(
@@ -180,12 +183,12 @@ def _cohorts_title(cohorts: dict[date, dict[int, _Cell]], by_week: bool) -> str:
         if shares:
             low, high = share(shares[0]), share(shares[-1])
             between = low if low == high else f"{low} to {high}"
-            return f"{number} of new users: {between} came back on day {day}"
-    return f"{number} of new users, not yet over"
+            return f"{number} of new users: {between} returned on day {day}"
+    return f"{number} of new users, not complete yet"
 
 
 def _by_cohort(rows: list[RetentionRow], by_week: bool) -> dict[date, dict[int, _Cell]]:
-    """Group rows by cohort date, or by the Monday before it; of weeks, only complete days count."""
+    """Group rows by cohort date, or by the Monday of its week; weeks count only complete days."""
     cohorts: defaultdict[date, defaultdict[int, _Cell]] = defaultdict(lambda: defaultdict(_Cell))
     for row in rows:
         if not by_week:
@@ -202,7 +205,7 @@ def _cell_text(cell: _Cell | None) -> str:
 
 
 def _thinned(names: int) -> list[int]:
-    """Return the places of at most 20 names, evenly spread."""
+    """Return the indexes of at most 20 evenly spread names."""
     return list(range(0, names, -(-names // 20)))
 
 

@@ -1,4 +1,4 @@
-"""What came in: revenue by date and currency, and what a new user has brought in so far."""
+"""Charts of revenue by date and currency, and of lifetime value."""
 
 from collections import defaultdict
 from datetime import datetime, time
@@ -8,24 +8,24 @@ import plotly.graph_objects as go
 from amplitude_assets.report.charts.base import Chart, Section, Table, date_axis, line
 from amplitude_assets.report.model import DAY, Coverage, Overview
 from amplitude_assets.report.theme import BLUE, SERIES
-from amplitude_assets.report.words import count, label, plural
+from amplitude_assets.wording import count, label, plural
 
-_CURRENCIES_SHOWN = len(SERIES)
-_DAYS_SHOWN_BY_DAY = 42
+_MAX_CURRENCIES = len(SERIES)
+_MAX_DAYS_BY_DAY = 42
 _UNNAMED = "no currency"
 
 
 def section(overview: Overview) -> Section:
-    """Return the charts about revenue."""
+    """Return the section of revenue."""
     return Section("revenue", "Revenue", [_revenue(overview), _lifetime_value(overview)])
 
 
 def _revenue(overview: Overview) -> Chart:
     coverage = overview.coverage
-    by_week = coverage is not None and coverage.days > _DAYS_SHOWN_BY_DAY
+    by_week = coverage is not None and coverage.days > _MAX_DAYS_BY_DAY
     note = (
-        f"Events that carry revenue, by {'week' if by_week else 'date'}, refunds taken off. "
-        "Currencies stand side by side, nothing is converted."
+        f"Revenue of events by {'week' if by_week else 'date'}, net of refunds. "
+        "Currencies are shown separately, without conversion."
     )
     if not overview.revenue or coverage is None:
         return Chart("revenue", "No revenue in these hours", note)
@@ -36,7 +36,7 @@ def _revenue(overview: Overview) -> Chart:
         totals[currency] += day.revenue
         start = day.day - day.day.weekday() * DAY if by_week else day.day
         by_currency[currency][start.isoformat()] += day.revenue
-    shown = sorted(totals, key=lambda currency: -totals[currency])[:_CURRENCIES_SHOWN]
+    shown = sorted(totals, key=lambda currency: -totals[currency])[:_MAX_CURRENCIES]
     figure = go.Figure(
         [
             go.Bar(
@@ -73,7 +73,7 @@ def _revenue(overview: Overview) -> Chart:
 
 
 def _all_days(coverage: Coverage) -> list[str]:
-    """Return the range of an axis on which the first and last date have their whole width."""
+    """Return an axis range that shows the bars of the first and last date at full width."""
     half = DAY / 2
     first, last = (
         datetime.combine(day, time()) for day in (coverage.first_date, coverage.last_date)
@@ -82,22 +82,22 @@ def _all_days(coverage: Coverage) -> list[str]:
 
 
 def _unit(overview: Overview) -> str:
-    """Return the currency of revenue, or that there are several, to stand after an amount."""
+    """Return the suffix of an amount: the currency, or that several currencies are summed."""
     names = {day.currency or _UNNAMED for day in overview.revenue}
-    return f" {names.pop()}" if len(names) == 1 else ", currencies added up,"
+    return f" {names.pop()}" if len(names) == 1 else " (sum of all currencies)"
 
 
 def _lifetime_value(overview: Overview) -> Chart:
     note = (
-        "Revenue by the end of each user's day, divided by all new users, over cohorts that have "
-        "had the whole day."
+        "Cumulative revenue by the end of each user's day, divided by all new users, over cohorts "
+        "whose day is over."
     )
     days = [day for day in overview.lifetime if day.cohort_users]
     if not days or not any(day.revenue for day in days):
-        return Chart("lifetime-value", "No new user has brought in revenue yet", note)
+        return Chart("lifetime-value", "No revenue from new users yet", note)
     values = [day.revenue / day.cohort_users for day in days]
     if values != sorted(values):
-        note += " Later days hold fewer cohorts, so the curve may fall."
+        note += " Later days have fewer cohorts, so the curve may fall."
     unit = _unit(overview)
     figure = go.Figure(
         line(
@@ -119,8 +119,7 @@ def _lifetime_value(overview: Overview) -> Chart:
     )
     return Chart(
         "lifetime-value",
-        f"A new user has brought in {values[-1]:,.2f}{unit} by the end of day "
-        f"{days[-1].day_number}",
+        f"Revenue per new user by the end of day {days[-1].day_number}: {values[-1]:,.2f}{unit}",
         note,
         figure,
         Table(

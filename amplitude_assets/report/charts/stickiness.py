@@ -1,4 +1,4 @@
-"""How often people come: stickiness, as Amplitude defines it."""
+"""The chart of stickiness, as Amplitude defines it."""
 
 from datetime import date
 
@@ -7,17 +7,17 @@ import plotly.graph_objects as go
 from amplitude_assets.report.charts.base import Chart, Table, line
 from amplitude_assets.report.model import DAY, Coverage, Overview, StickinessRow
 from amplitude_assets.report.theme import SERIES
-from amplitude_assets.report.words import share, short_day
+from amplitude_assets.wording import share, short_day
 
 _WEEKS_SHOWN = 4
 _DASHES = ("solid", "dash", "dot", "dashdot")
 
 
 def stickiness(overview: Overview) -> Chart:
-    """Return the share of a week's people who came on one day, two days, up to all seven."""
+    """Return the share of a week's users who were active on at least one to seven days."""
     note = (
-        "Of the people active in a week, the share who were active on at least so many of its "
-        "days. Amplitude calls this cumulative stickiness."
+        "The share of a week's active users who were active on at least n of its days. Amplitude "
+        "calls this cumulative stickiness."
     )
     weeks = sorted({row.week for row in overview.stickiness})[-_WEEKS_SHOWN:]
     if not weeks or overview.coverage is None:
@@ -42,11 +42,11 @@ def stickiness(overview: Overview) -> Chart:
         xaxis={"dtick": 1, "title": {"text": "days active in the week, at least"}},
         yaxis={"tickformat": ".0%", "range": [0, 1.05]},
     )
-    told, so_far = _week_to_tell(overview.coverage, weeks)
+    newest, remark = _week_for_title(overview.coverage, weeks)
     return Chart(
         "stickiness",
-        f"{share(_at_least(by_week[told], 2))} of the people active in the week of "
-        f"{short_day(told)} came on two days or more{so_far}",
+        f"{share(_at_least(by_week[newest], 2))} of the people active in the week of "
+        f"{short_day(newest)} were active on two days or more{remark}",
         note,
         figure,
         Table(
@@ -63,7 +63,9 @@ def _at_least(rows: list[StickinessRow], days: int) -> float:
     return next((row.share_at_least for row in rows if row.active_days == days), 0.0)
 
 
-def _week_to_tell(coverage: Coverage, weeks: list[date]) -> tuple[date, str]:
-    """Return the newest week that is wholly loaded, or the newest and that it is not."""
-    whole = [week for week in weeks if all(coverage.is_whole(week + n * DAY) for n in range(7))]
-    return (whole[-1], "") if whole else (weeks[-1], ", as far as it is loaded")
+def _week_for_title(coverage: Coverage, weeks: list[date]) -> tuple[date, str]:
+    """Return the newest complete week, or the newest week and a remark that it is incomplete."""
+    complete = [
+        week for week in weeks if all(coverage.is_complete(week + n * DAY) for n in range(7))
+    ]
+    return (complete[-1], "") if complete else (weeks[-1], ", so far")

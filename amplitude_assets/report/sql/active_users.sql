@@ -5,5 +5,7 @@ select
     mau_rolling,
     new_users
 from gold.agg_active_users_daily
-where activity_date between date '{first_date}' and date '{last_date}'
+where
+    project_id = {project_id}
+    and activity_date between date '{first_date}' and date '{last_date}'
 order by activity_date asc

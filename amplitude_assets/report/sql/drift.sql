@@ -1,5 +1,5 @@
--- Properties that need a look, at most 25 of each kind, with the number of all of that kind. A key of
--- several event types is one property here.
+-- Drifted properties, at most 25 of each kind, with the total of that kind. A key of several event types
+-- is one property here.
 with properties as (
     select
         scope,

@@ -7,6 +7,7 @@ select
     conversion_from_previous,
     median_seconds_from_previous
 from gold.agg_funnel
+where project_id = {project_id}
 order by
     funnel asc,
     step asc

@@ -6,6 +6,7 @@ select
     dormant_users
 from gold.agg_lifecycle
 where
-    period = '{period}'
+    project_id = {project_id}
+    and period = '{period}'
     and period_start between date '{first_date}' and date '{last_date}'
 order by period_start asc

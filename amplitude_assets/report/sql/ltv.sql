@@ -1,4 +1,4 @@
--- Over all cohorts that have had the day to its end.
+-- Totals over all cohorts whose day is over.
 select
     day_number,
     sum(cohort_users) as cohort_users,
@@ -6,7 +6,8 @@ select
     sum(paying_users) as paying_users
 from gold.agg_ltv
 where
-    cohort_date between date '{first_date}' and date '{last_date}'
+    project_id = {project_id}
+    and cohort_date between date '{first_date}' and date '{last_date}'
     and is_complete
 group by day_number
 order by day_number asc

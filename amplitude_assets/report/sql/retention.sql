@@ -1,4 +1,4 @@
--- Days that have not begun for anyone are left out: a cohort's day n begins n days after its date.
+-- Omits days that have not begun for any user: a cohort's day n begins n days after its date.
 select
     cohort_date,
     mode,
@@ -8,7 +8,8 @@ select
     is_complete
 from gold.agg_retention
 where
-    clock = '24h'
+    project_id = {project_id}
+    and clock = '24h'
     and cohort_date between date '{first_date}' and date '{last_date}'
     and day_number <= date '{last_date}' - cohort_date
 order by

@@ -4,7 +4,9 @@ select
     sum(revenue) as revenue,
     count(*) as revenue_events
 from gold.fct_revenue
-where event_date between date '{first_date}' and date '{last_date}'
+where
+    project_id = {project_id}
+    and event_date between date '{first_date}' and date '{last_date}'
 group by
     event_date,
     coalesce(currency, '')

@@ -1,4 +1,4 @@
--- The lower bound of each class is its key; the names are the page's.
+-- The lower bound of each class identifies it; the page adds the names.
 select
     case
         when length_seconds < 10 then 0
@@ -12,7 +12,8 @@ select
     count(*) as sessions
 from gold.fct_sessions
 where
-    session_date between date '{first_date}' and date '{last_date}'
+    project_id = {project_id}
+    and session_date between date '{first_date}' and date '{last_date}'
     and not is_longer_than_a_day
 group by from_seconds
 order by from_seconds asc

@@ -1,4 +1,4 @@
--- Sessions that began in the range, without those of more than a day, as Amplitude averages them.
+-- Sessions that began in the range. Those longer than a day are left out, as in Amplitude's averages.
 select
     count(*) as sessions,
     sum(case when is_bounce then 1 else 0 end) as bounces,
@@ -6,5 +6,6 @@ select
     avg(length_seconds) as mean_seconds
 from gold.fct_sessions
 where
-    session_date between date '{first_date}' and date '{last_date}'
+    project_id = {project_id}
+    and session_date between date '{first_date}' and date '{last_date}'
     and not is_longer_than_a_day

@@ -5,7 +5,8 @@ select
     cumulative_share
 from gold.agg_stickiness
 where
-    period = 'week'
+    project_id = {project_id}
+    and period = 'week'
     and period_start between date '{first_week}' and date '{last_date}'
 order by
     period_start asc,

@@ -1,4 +1,4 @@
-// Draws the charts, in the colours of the scheme that is shown, and on paper in the light ones.
+// Draws the charts in the current colour scheme, and always in light colours when printed.
 (function () {
   "use strict";
   const charts = JSON.parse(document.getElementById("charts").textContent);

@@ -1,4 +1,4 @@
--- Every exported line, flattened and typed. Parsing happens here and nowhere else.
+-- Every exported line, flattened and typed. The only model that parses lines.
 with raw_events as (
     select
         project_id,

@@ -1,9 +1,10 @@
--- People in sliding windows, without joining days to days. A user comes into a window of n days on an
--- active date that follows n days without one, and drops out n days after the last active date before
--- such a gap: the people in the window are the running sum of both. Into a calendar week or month a user
--- comes on its first active date, and the sum starts again with the next one.
+-- Active users in sliding windows, without a join of days with days. A user enters a window of n days on an active
+-- date that follows n days without one, and leaves it n days after the last active date before such a gap. The
+-- running sum of entries and exits is the number of users in the window. A user enters a calendar week or month on
+-- its first active date; the sum restarts with each week or month.
 with active_dates as (
     select
+        project_id,
         activity_date,
         {{ week_of('activity_date') }} as week_start,
         {{ period_of('month', 'activity_date') }} as month_start,
@@ -14,6 +15,7 @@ with active_dates as (
 
 changes as (
     select
+        project_id,
         activity_date,
         1 as active,
         case when previous_date >= activity_date - 7 then 0 else 1 end as rolling_week,
@@ -24,6 +26,7 @@ changes as (
     from active_dates
     union all
     select
+        project_id,
         activity_date + 7 as activity_date,
         0 as active,
         -1 as rolling_week,
@@ -35,6 +38,7 @@ changes as (
     where next_date is null or next_date > activity_date + 7
     union all
     select
+        project_id,
         activity_date + 30 as activity_date,
         0 as active,
         0 as rolling_week,
@@ -46,6 +50,7 @@ changes as (
     where next_date is null or next_date > activity_date + 30
     union all
     select
+        project_id,
         new_date as activity_date,
         0 as active,
         0 as rolling_week,
@@ -58,6 +63,7 @@ changes as (
 
 changes_by_date as (
     select
+        project_id,
         activity_date,
         sum(active) as active,
         sum(rolling_week) as rolling_week,
@@ -66,14 +72,18 @@ changes_by_date as (
         sum(calendar_month) as calendar_month,
         sum(is_new) as is_new
     from changes
-    group by activity_date
+    group by
+        project_id,
+        activity_date
 ),
 
 bounds as (
     select
+        project_id,
         min(activity_date) as first_date,
         max(case when active > 0 or is_new > 0 then activity_date end) as last_date
     from changes_by_date
+    group by project_id
 ),
 
 dates as (
@@ -82,28 +92,35 @@ dates as (
 
 counted as (
     select
+        dates.project_id,
         dates.date_day as activity_date,
         coalesce(changes_by_date.active, 0) as dau,
         sum(coalesce(changes_by_date.rolling_week, 0)) over (
+            partition by dates.project_id
             order by dates.date_day rows between unbounded preceding and current row
         ) as wau_rolling,
         sum(coalesce(changes_by_date.rolling_month, 0)) over (
+            partition by dates.project_id
             order by dates.date_day rows between unbounded preceding and current row
         ) as mau_rolling,
         sum(coalesce(changes_by_date.calendar_week, 0)) over (
-            partition by {{ week_of('dates.date_day') }}
+            partition by dates.project_id, {{ week_of('dates.date_day') }}
             order by dates.date_day rows between unbounded preceding and current row
         ) as wau_calendar,
         sum(coalesce(changes_by_date.calendar_month, 0)) over (
-            partition by {{ period_of('month', 'dates.date_day') }}
+            partition by dates.project_id, {{ period_of('month', 'dates.date_day') }}
             order by dates.date_day rows between unbounded preceding and current row
         ) as mau_calendar,
         coalesce(changes_by_date.is_new, 0) as new_users
     from dates
-    left join changes_by_date on dates.date_day = changes_by_date.activity_date
+    left join changes_by_date
+        on
+            dates.project_id = changes_by_date.project_id
+            and dates.date_day = changes_by_date.activity_date
 )
 
 select
+    project_id,
     activity_date,
     cast(dau as bigint) as dau,
     cast(wau_rolling as bigint) as wau_rolling,

@@ -7,6 +7,7 @@
 
 with events as (
     select
+        project_id,
         event_date,
         event_type,
         user_key,
@@ -16,6 +17,7 @@ with events as (
 )
 
 select
+    project_id,
     event_date as activity_date,
     event_type,
     count(*) as events,
@@ -23,5 +25,6 @@ select
     count(distinct session_key) as sessions
 from events
 group by
+    project_id,
     event_date,
     event_type

@@ -1,17 +1,19 @@
--- Everyone active in a period is new, current or resurrected in it; who was active in the period before and
--- is not now is dormant.
+-- Every user active in a period is new, current or resurrected in it. A user who was active in the previous period
+-- only is dormant.
 with active_dates as (
     select
+        project_id,
         activity_date,
         previous_date,
         next_date
     from {{ ref('user_active_dates') }}
 ),
 
--- The period of each active date, of the user's active date before and of the one after.
+-- The period of each active date, of the user's previous active date and of the next one.
 active_periods as (
     {%- for period in ['day', 'week', 'month'] %}
     select
+        project_id,
         '{{ period }}' as period,
         {{ period_of(period, 'activity_date') }} as period_start,
         {{ period_after(period, period_of(period, 'activity_date')) }} as following_start,
@@ -25,6 +27,7 @@ active_periods as (
 
 changes as (
     select
+        project_id,
         period,
         period_start,
         count(case when previous_start is null then 1 end) as new_users,
@@ -33,10 +36,12 @@ changes as (
         0 as dormant_users
     from active_periods
     group by
+        project_id,
         period,
         period_start
     union all
     select
+        project_id,
         period,
         following_start as period_start,
         0 as new_users,
@@ -46,15 +51,18 @@ changes as (
     from active_periods
     where next_start is null or next_start > following_start
     group by
+        project_id,
         period,
         following_start
 ),
 
 bounds as (
     select
+        project_id,
         min(activity_date) as first_date,
         max(activity_date) as last_date
     from active_dates
+    group by project_id
 ),
 
 dates as (
@@ -64,6 +72,7 @@ dates as (
 periods as (
     {%- for period in ['day', 'week', 'month'] %}
     select distinct
+        project_id,
         '{{ period }}' as period,
         {{ period_of(period, 'date_day') }} as period_start
     from dates
@@ -72,6 +81,7 @@ periods as (
 )
 
 select
+    periods.project_id,
     periods.period,
     periods.period_start,
     cast(coalesce(sum(changes.new_users), 0) as bigint) as new_users,
@@ -81,8 +91,10 @@ select
 from periods
 left join changes
     on
-        periods.period = changes.period
+        periods.project_id = changes.project_id
+        and periods.period = changes.period
         and periods.period_start = changes.period_start
 group by
+    periods.project_id,
     periods.period,
     periods.period_start

@@ -1,23 +1,30 @@
--- New users by the date they were new, and how many of them came back n days later, by both clocks and in
+-- New users by the date on which they were new, and how many of them returned n days later, for both clocks and
 -- both modes.
 with cohorts as (
     select
+        project_id,
         new_date as cohort_date,
         count(*) as cohort_users,
         max(new_at) as last_new_at
     from {{ ref('dim_users') }}
-    group by new_date
+    group by
+        project_id,
+        new_date
 ),
 
--- Everything that happened before this moment is known.
+-- All events before this time have been exported.
 known_data as (
-    select {{ dbt.dateadd('hour', 1, 'max(export_hour)') }} as ended_at
+    select
+        project_id,
+        {{ dbt.dateadd('hour', 1, 'max(export_hour)') }} as ended_at
     from {{ source('bronze', 'export_hours') }}
+    group by project_id
 ),
 
--- Who came back last on a day came back on or after every day up to it.
+-- A user whose last return is on day n returned on or after every day up to n.
 returns as (
     select
+        project_id,
         new_date as cohort_date,
         'calendar' as clock,
         activity_date - new_date as day_number,
@@ -25,10 +32,12 @@ returns as (
         count(case when next_date is null then 1 end) as users_last_seen
     from {{ ref('user_active_dates') }}
     group by
+        project_id,
         new_date,
         activity_date - new_date
     union all
     select
+        project_id,
         new_date as cohort_date,
         '24h' as clock,
         day_number,
@@ -36,12 +45,14 @@ returns as (
         count(case when is_last then 1 end) as users_last_seen
     from {{ ref('user_rolling_days') }}
     group by
+        project_id,
         new_date,
         day_number
 ),
 
 days as (
     select
+        cohorts.project_id,
         cohorts.cohort_date,
         cohorts.cohort_users,
         clocks.clock,
@@ -57,13 +68,14 @@ days as (
             false
         ) as is_complete
     from cohorts
-    cross join known_data
+    left join known_data on cohorts.project_id = known_data.project_id
     cross join (values ('calendar'), ('24h')) as clocks (clock)
     cross join {{ whole_numbers(0, var('retention_days', 30)) }}
 ),
 
 counted as (
     select
+        days.project_id,
         days.cohort_date,
         days.clock,
         days.day_number,
@@ -74,10 +86,12 @@ counted as (
     from days
     left join returns
         on
-            days.cohort_date = returns.cohort_date
+            days.project_id = returns.project_id
+            and days.cohort_date = returns.cohort_date
             and days.clock = returns.clock
             and days.day_number <= returns.day_number
     group by
+        days.project_id,
         days.cohort_date,
         days.clock,
         days.day_number,
@@ -87,6 +101,7 @@ counted as (
 
 in_both_modes as (
     select
+        counted.project_id,
         counted.cohort_date,
         counted.clock,
         modes.mode,
@@ -99,6 +114,7 @@ in_both_modes as (
 )
 
 select
+    project_id,
     cohort_date,
     clock,
     mode,

@@ -1,32 +1,41 @@
--- New users by the week or month in which they were new, and how many of them came back n weeks or months
--- later. The calendar clock counts the weeks (WEEK_START) or months that begin in between, the rolling clock
--- 7 or 30 days from each user's own first day.
+-- New users by the week or month in which they were new, and how many of them returned n weeks or months later. The
+-- calendar clock counts the weeks (WEEK_START) or months that start in between, the rolling clock 7 or 30 days from
+-- each user's first day.
 with users as (
-    select new_date
+    select
+        project_id,
+        new_date
     from {{ ref('dim_users') }}
 ),
 
 cohorts as (
     {%- for period in ['week', 'month'] %}
     select
+        project_id,
         '{{ period }}' as period,
         {{ period_of(period, 'new_date') }} as cohort_start,
         count(*) as cohort_users,
         max(new_date) as last_new_date
     from users
-    group by {{ period_of(period, 'new_date') }}
+    group by
+        project_id,
+        {{ period_of(period, 'new_date') }}
     {{ 'union all' if not loop.last }}
     {%- endfor %}
 ),
 
--- Everything that happened before this day is known.
+-- All events before this day have been exported.
 known_data as (
-    select {{ to_project_date(dbt.dateadd('hour', 1, 'max(export_hour)')) }} as ended_on
+    select
+        project_id,
+        {{ to_project_date(dbt.dateadd('hour', 1, 'max(export_hour)')) }} as ended_on
     from {{ source('bronze', 'export_hours') }}
+    group by project_id
 ),
 
 active_dates as (
     select
+        project_id,
         new_date,
         activity_date,
         previous_date,
@@ -38,6 +47,7 @@ numbered_dates as (
     {%- for period in ['week', 'month'] %}
     {%- for clock in ['calendar', 'rolling'] %}
     select
+        project_id,
         '{{ period }}' as period,
         {{ period_of(period, 'new_date') }} as cohort_start,
         '{{ clock }}' as clock,
@@ -51,9 +61,10 @@ numbered_dates as (
     {%- endfor %}
 ),
 
--- A user counts once for a period. Who came back last in a period came back in or after every one up to it.
+-- A user counts once per period. A user whose last return is in period n returned in or after every period up to n.
 returns as (
     select
+        project_id,
         period,
         cohort_start,
         clock,
@@ -62,6 +73,7 @@ returns as (
         count(case when next_date is null then 1 end) as users_last_seen
     from numbered_dates
     group by
+        project_id,
         period,
         cohort_start,
         clock,
@@ -70,6 +82,7 @@ returns as (
 
 units as (
     select
+        cohorts.project_id,
         cohorts.period,
         cohorts.cohort_start,
         clocks.clock,
@@ -88,13 +101,14 @@ units as (
             false
         ) as is_complete
     from cohorts
-    cross join known_data
+    left join known_data on cohorts.project_id = known_data.project_id
     cross join (values ('calendar'), ('rolling')) as clocks (clock)
     cross join {{ whole_numbers(0, var('retention_periods', 12)) }}
 ),
 
 counted as (
     select
+        units.project_id,
         units.period,
         units.cohort_start,
         units.clock,
@@ -106,11 +120,13 @@ counted as (
     from units
     left join returns
         on
-            units.period = returns.period
+            units.project_id = returns.project_id
+            and units.period = returns.period
             and units.cohort_start = returns.cohort_start
             and units.clock = returns.clock
             and units.period_number <= returns.period_number
     group by
+        units.project_id,
         units.period,
         units.cohort_start,
         units.clock,
@@ -121,6 +137,7 @@ counted as (
 
 in_both_modes as (
     select
+        counted.project_id,
         counted.period,
         counted.cohort_start,
         counted.clock,
@@ -134,6 +151,7 @@ in_both_modes as (
 )
 
 select
+    project_id,
     period,
     cohort_start,
     clock,

@@ -15,6 +15,7 @@ with funnel_lengths as (
 
 reached_steps as (
     select
+        project_id,
         funnel,
         user_key,
         step,
@@ -24,6 +25,7 @@ reached_steps as (
 )
 
 select
+    reached_steps.project_id,
     reached_steps.funnel,
     reached_steps.user_key,
     max(case when reached_steps.step = 1 then reached_steps.reached_at end) as started_at,
@@ -34,5 +36,6 @@ select
 from reached_steps
 inner join funnel_lengths on reached_steps.funnel = funnel_lengths.funnel
 group by
+    reached_steps.project_id,
     reached_steps.funnel,
     reached_steps.user_key

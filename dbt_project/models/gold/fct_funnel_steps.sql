@@ -5,32 +5,26 @@
     meta={'touched': {'touched_users': ['user_key']}},
 ) }}
 
--- Per funnel and user the longest path, and of these the earliest. From every event of the first step a path
--- goes on by the earliest event that may follow, so each event has one successor and a path is a chain.
+-- The longest path of each user through each funnel, the earliest if there are several. A path starts at every
+-- event of the first step and continues with the earliest allowed event, because a later one allows fewer successors.
 --
--- Amplitude does not tell the order of events within a second, so an event may stand up to a second before
--- the step that it follows. In a funnel that has an event type twice, that would let one event be two
--- steps; there, each step is later than the one before.
-with recursive funnel_steps as (
+-- Amplitude does not know the order of different events within a second, and counts only one of equal events
+-- within a second. So an event can precede the step that it follows by less than a second, and must be at least a
+-- second after the step at which the path last used its event type.
+{%- set steps = longest_funnel() | int %}
+with funnel_steps as (
     select
         funnel,
         step,
         event_type,
-        window_hours
+        window_hours,
+        lag(step) over (partition by funnel, event_type order by step) as last_use
     from {{ ref('funnels') }}
-),
-
-funnels as (
-    select
-        funnel,
-        max(window_hours) as window_hours,
-        case when count(distinct event_type) = count(*) then 1 else 0 end as leeway_seconds
-    from funnel_steps
-    group by funnel
 ),
 
 events as (
     select
+        project_id,
         user_key,
         event_type,
         event_time
@@ -40,121 +34,146 @@ events as (
 
 step_events as (
     select distinct
+        events.project_id,
+        events.user_key,
         funnel_steps.funnel,
         funnel_steps.step,
-        events.user_key,
+        funnel_steps.window_hours,
         events.event_time
     from events
     inner join funnel_steps on events.event_type = funnel_steps.event_type
 ),
 
--- Each event of a step, and beside it the events of the next step, on one line of time.
-timeline as (
+paths_1 as (
     select
-        step_events.funnel,
-        step_events.user_key,
-        step_events.step,
-        step_events.event_time,
-        cast(null as timestamp) as following_time,
-        {{ dbt.dateadd('second', '-funnels.leeway_seconds', 'step_events.event_time') }} as place,
-        0 as tie_break
-    from step_events
-    inner join funnels on step_events.funnel = funnels.funnel
-    union all
-    select
-        funnel,
+        project_id,
         user_key,
-        step - 1 as step,
-        cast(null as timestamp) as event_time,
-        event_time as following_time,
-        event_time as place,
-        1 as tie_break
+        funnel,
+        {{ dbt.dateadd('hour', 'window_hours', 'event_time') }} as ends_at,
+        event_time as reached_1
     from step_events
-    where step > 1
+    where step = 1
+),
+{%- for step in range(2, steps + 1) %}
+{%- set last_use_at -%}
+case funnel_steps.last_use {%- for used in range(1, step) %} when {{ used }} then paths.reached_{{ used }}{% endfor %} end
+{%- endset %}
+
+awaiting_{{ step }} as (
+    select
+        paths.*,
+        {{ dbt.dateadd('microsecond', -999999, 'paths.reached_' ~ (step - 1)) }} as after_previous,
+        {{ dbt.dateadd('second', 1, last_use_at) }} as after_last_use
+    from paths_{{ step - 1 }} as paths
+    inner join funnel_steps on paths.funnel = funnel_steps.funnel
+    where funnel_steps.step = {{ step }}
 ),
 
--- The earliest event of the next step that comes later than the place: the least of those seen so far when
--- the line of time is read backwards.
-linked_events as (
+-- One timeline of the paths, each at the first time at which it can continue, and of the events of step {{ step }}.
+timeline_{{ step }} as (
     select
-        funnel,
+        project_id,
         user_key,
-        step,
-        event_time,
-        min(following_time) over (
-            partition by funnel, user_key, step
-            order by place desc, tie_break asc
+        funnel,
+        ends_at,
+        {%- for used in range(1, step) %}
+        reached_{{ used }},
+        {%- endfor %}
+        case when after_last_use > after_previous then after_last_use else after_previous end as moment,
+        cast(null as timestamp) as event_time
+    from awaiting_{{ step }}
+    union all
+    select
+        project_id,
+        user_key,
+        funnel,
+        cast(null as timestamp) as ends_at,
+        {%- for used in range(1, step) %}
+        cast(null as timestamp) as reached_{{ used }},
+        {%- endfor %}
+        event_time as moment,
+        event_time
+    from step_events
+    where step = {{ step }}
+),
+
+-- The earliest event at or after that time: the running minimum when the timeline is read backwards.
+followed_{{ step }} as (
+    select
+        *,
+        min(event_time) over (
+            partition by project_id, user_key, funnel
+            order by moment desc, event_time desc nulls last
             rows between unbounded preceding and current row
-        ) as next_event_time
-    from timeline
-    qualify event_time is not null
+        ) as reached_{{ step }}
+    from timeline_{{ step }}
 ),
 
-paths as (
+paths_{{ step }} as (
     select
-        linked_events.funnel,
-        linked_events.user_key,
-        linked_events.event_time as started_at,
-        {{ dbt.dateadd('hour', 'funnels.window_hours', 'linked_events.event_time') }} as ends_at,
-        linked_events.step,
-        linked_events.event_time as reached_at,
-        linked_events.next_event_time
-    from linked_events
-    inner join funnels on linked_events.funnel = funnels.funnel
-    where linked_events.step = 1
-    union all
+        project_id,
+        user_key,
+        funnel,
+        ends_at,
+        {%- for used in range(1, step) %}
+        reached_{{ used }},
+        {%- endfor %}
+        reached_{{ step }}
+    from followed_{{ step }}
+    where event_time is null and reached_{{ step }} <= ends_at
+),
+{%- endfor %}
+
+reached_steps as (
+    {%- for step in range(1, steps + 1) %}
     select
-        paths.funnel,
-        paths.user_key,
-        paths.started_at,
-        paths.ends_at,
-        linked_events.step,
-        linked_events.event_time as reached_at,
-        linked_events.next_event_time
-    from paths
-    inner join linked_events
-        on
-            paths.funnel = linked_events.funnel
-            and paths.user_key = linked_events.user_key
-            and paths.step + 1 = linked_events.step
-            and paths.next_event_time = linked_events.event_time
-    where linked_events.event_time <= paths.ends_at
+        project_id,
+        user_key,
+        funnel,
+        reached_1 as started_at,
+        {{ step }} as step,
+        reached_{{ step }} as reached_at
+    from paths_{{ step }}
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
 ),
 
 chosen_paths as (
     select
-        funnel,
         user_key,
+        funnel,
         started_at
-    from paths
+    from reached_steps
     group by
-        funnel,
         user_key,
+        funnel,
         started_at
-    qualify row_number() over (partition by funnel, user_key order by max(step) desc, started_at asc) = 1
+    qualify row_number() over (partition by user_key, funnel order by max(step) desc, started_at asc) = 1
 ),
 
 chosen_steps as (
     select
-        paths.funnel,
-        paths.user_key,
-        paths.step,
-        paths.reached_at,
-        lag(paths.reached_at) over (
-            partition by paths.funnel, paths.user_key order by paths.step
+        reached_steps.project_id,
+        reached_steps.user_key,
+        reached_steps.funnel,
+        reached_steps.step,
+        reached_steps.reached_at,
+        lag(reached_steps.reached_at) over (
+            partition by reached_steps.user_key, reached_steps.funnel order by reached_steps.step
         ) as previous_reached_at
-    from paths
+    from reached_steps
     inner join chosen_paths
         on
-            paths.funnel = chosen_paths.funnel
-            and paths.user_key = chosen_paths.user_key
-            and paths.started_at = chosen_paths.started_at
+            reached_steps.user_key = chosen_paths.user_key
+            and reached_steps.funnel = chosen_paths.funnel
+            and reached_steps.started_at = chosen_paths.started_at
 )
 
 select
+    chosen_steps.project_id,
     chosen_steps.funnel,
     chosen_steps.user_key,
-    chosen_steps.step,
+    cast(chosen_steps.step as bigint) as step,
     funnel_steps.event_type,
     chosen_steps.reached_at,
     case

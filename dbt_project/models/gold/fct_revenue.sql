@@ -5,11 +5,17 @@
     meta={'touched': {'touched_user_dates': ['user_key', 'event_date']}},
 ) }}
 
--- SDKs send a bare `Revenue` event always, and beside it `Revenue (Verified)` or `Revenue (Unverified)`,
--- which has the money: the bare one would count it twice.
+-- An SDK logs a purchase as a bare event, and Amplitude adds a computed one with `$revenue`. The bare event counts
+-- only if it has its own `$revenue` and there is no computed event of the same user at the same time.
+{%- set bare_types = ['Revenue', '[Amplitude] Revenue', 'revenue_amount'] %}
+{%- set computed_types = [
+    'Revenue (Verified)', '[Amplitude] Revenue (Verified)', 'verified_revenue',
+    'Revenue (Unverified)', '[Amplitude] Revenue (Unverified)', 'unverified_revenue',
+] %}
 with events as (
     select
         uuid,
+        project_id,
         user_key,
         event_type,
         event_time,
@@ -22,15 +28,17 @@ with events as (
 revenue_events as (
     select
         uuid,
+        project_id,
         user_key,
         event_type,
         event_time,
         event_date,
-        event_properties
+        event_properties,
+        event_type in ('{{ bare_types | join("', '") }}') as is_bare,
+        event_type in ('{{ computed_types | join("', '") }}') as is_computed
     from events
     where
-        event_type not in ('Revenue', '[Amplitude] Revenue')
-        and {{ json_may_have('event_properties', ['$revenue', '$price']) }}
+        {{ json_may_have('event_properties', ['$revenue', '$price']) }}
         and (
             {{ json_text('event_properties', '$revenue') }} is not null
             or {{ json_text('event_properties', '$price') }} is not null
@@ -40,10 +48,13 @@ revenue_events as (
 amounts as (
     select
         uuid,
+        project_id,
         user_key,
         event_type,
         event_time,
         event_date,
+        is_bare,
+        is_computed,
         {{ json_text('event_properties', '$productId') }} as product_id,
         {{ to_decimal(json_text('event_properties', '$revenue')) }} as stated_revenue,
         {{ to_decimal(json_text('event_properties', '$price')) }} as price,
@@ -56,17 +67,20 @@ amounts as (
 priced as (
     select
         uuid,
+        project_id,
         user_key,
         event_type,
         event_time,
         event_date,
+        is_bare,
+        is_computed,
         product_id,
         quantity,
         price,
-        -- Beyond 10^18 it is no money, and would break the sums of all others.
+        -- Amounts of 10^18 and more are errors and would overflow the sums.
         case
             when abs(stated_revenue) < 1e18 then stated_revenue
-            when abs(cast(price as double) * cast(coalesce(quantity, 1) as double)) < 1e18
+            when not is_bare and abs(cast(price as double) * cast(coalesce(quantity, 1) as double)) < 1e18
                 then cast(price * coalesce(quantity, 1) as decimal(38, 9))
         end as revenue,
         revenue_type,
@@ -76,6 +90,7 @@ priced as (
 
 select
     uuid,
+    project_id,
     user_key,
     event_type,
     event_time,
@@ -88,3 +103,6 @@ select
     currency
 from priced
 where revenue is not null
+qualify
+    not is_bare
+    or sum(case when is_computed then 1 else 0 end) over (partition by user_key, event_time) = 0

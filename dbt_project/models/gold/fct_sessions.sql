@@ -7,6 +7,7 @@
 
 select
     session_key,
+    project_id,
     user_key,
     session_id,
     session_date,

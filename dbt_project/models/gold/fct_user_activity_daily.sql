@@ -7,6 +7,7 @@
 
 with events as (
     select
+        project_id,
         user_key,
         session_key,
         event_type,
@@ -20,6 +21,7 @@ inactive_event_types as (
 )
 
 select
+    events.project_id,
     events.user_key,
     events.event_date as activity_date,
     count(*) as events,
@@ -28,5 +30,6 @@ from events
 left join inactive_event_types on events.event_type = inactive_event_types.event_type
 where inactive_event_types.event_type is null
 group by
+    events.project_id,
     events.user_key,
     events.event_date

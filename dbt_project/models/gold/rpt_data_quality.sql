@@ -37,6 +37,7 @@ silver_events as (
         export_hour,
         count(*) as silver_events,
         sum(case when is_late then 1 else 0 end) as late_events,
+        sum(case when is_redated then 1 else 0 end) as redated_events,
         percentile_cont(0.5) within group (
             order by {{ seconds_between('event_time', 'server_upload_time') }}
         ) as lag_p50_seconds,
@@ -73,6 +74,7 @@ counted as (
         coalesce(silver_events.silver_events, 0) as silver_events,
         coalesce(duplicates.duplicates, 0) as duplicates,
         coalesce(silver_events.late_events, 0) as late_events,
+        coalesce(silver_events.redated_events, 0) as redated_events,
         silver_events.lag_p50_seconds,
         silver_events.lag_p95_seconds,
         export_hours.loaded_at
@@ -102,6 +104,7 @@ select
     duplicates,
     lines = bronze_rows + rejected_lines and bronze_rows = silver_events + duplicates as is_reconciled,
     cast(late_events as bigint) as late_events,
+    cast(redated_events as bigint) as redated_events,
     cast(lag_p50_seconds as double) as lag_p50_seconds,
     cast(lag_p95_seconds as double) as lag_p95_seconds,
     loaded_at

@@ -1,4 +1,4 @@
--- Devices, as they were last seen.
+-- Devices, with their latest known attributes.
 {{ config(
     materialized='incremental',
     incremental_strategy='replace_touched',

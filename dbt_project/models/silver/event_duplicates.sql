@@ -1,10 +1,10 @@
--- Every exported line that is not an event of its own, and the event that stands for it.
+-- Every exported line that deduplication dropped, and the event that was kept instead.
 {{ config(
     materialized='incremental',
     incremental_strategy='replace_touched',
     meta={'touched': {
         'load_batch': ['project_id', 'export_hour'],
-        'event_verdicts': ['project_id', 'export_hour', 'source_object', 'source_line'],
+        'dedup_results': ['project_id', 'export_hour', 'source_object', 'source_line'],
     }},
 ) }}
 {{ require_whole_batch() }}
@@ -26,5 +26,5 @@ select
     event_time,
     event_date,
     server_upload_time
-from {{ ref('event_verdicts') }}
+from {{ ref('dedup_results') }}
 where reason is not null

@@ -1,4 +1,4 @@
--- The kinds of events, and whether they make a user active.
+-- Event types, and whether they make a user active.
 with events as (
     select
         project_id,

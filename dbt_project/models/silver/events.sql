@@ -1,18 +1,18 @@
--- The events: what was exported, once each, and whose it is.
+-- Deduplicated events with their user.
 {{ config(
     materialized='incremental',
     incremental_strategy='replace_touched',
     on_schema_change='append_new_columns',
     meta={'touched': {
         'load_batch': ['project_id', 'export_hour'],
-        'event_verdicts': ['project_id', 'export_hour', 'source_object', 'source_line'],
+        'dedup_results': ['project_id', 'export_hour', 'source_object', 'source_line'],
         'rekeyed_ids': ['project_id', 'amplitude_id'],
     }},
 ) }}
 {{ require_whole_batch() }}
--- The columns of promoted properties are read off their seed:
+-- promoted_properties() reads its seed:
 -- depends_on: {{ ref('promoted_properties') }}
--- The keys that this batch touches are read off the old rows, before they go:
+-- The touched keys must be computed from the old rows before this model deletes them:
 -- depends_on: {{ ref('touched_users') }}, {{ ref('touched_user_dates') }}, {{ ref('touched_hours') }}, {{ ref('touched_devices') }}
 {%- set columns %}
         project_id,
@@ -37,6 +37,7 @@
         processed_time,
         event_date,
         is_late,
+        is_redated,
         platform,
         os_name,
         os_version,
@@ -78,7 +79,7 @@ verdicts as (
         source_line,
         is_in_batch,
         reason
-    from {{ ref('event_verdicts') }}
+    from {{ ref('dedup_results') }}
 ),
 
 merged_ids as (
@@ -99,10 +100,10 @@ rekeyed_ids as (
 exported_events as (
     select {{- columns }}
     from {{ ref('exported_events') }}
-    where {{ in_hours([ref('load_batch'), ref('event_verdicts')]) }}
+    where {{ in_hours([ref('load_batch'), ref('dedup_results')]) }}
 ),
 
--- Of the batch, the lines that no verdict drops; of other hours, the lines that a verdict brings back.
+-- The lines of the batch that deduplication keeps, and the lines of other hours that become events again.
 new_events as (
     select exported_events.*
     from exported_events
@@ -130,7 +131,7 @@ known_events as {{ inlined() }} (
     from {{ this }}
 ),
 
--- Events that stay, of ids that now belong to another user.
+-- Events that are kept, but now belong to another user.
 rekeyed_events as (
     select known_events.*
     from known_events
@@ -196,6 +197,7 @@ select
     server_upload_time,
     processed_time,
     is_late,
+    is_redated,
     platform,
     os_name,
     os_version,

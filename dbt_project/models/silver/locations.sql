@@ -1,4 +1,4 @@
--- The places that events came from.
+-- The locations of events.
 with events as (
     select
         project_id,

@@ -1,23 +1,26 @@
--- Who was merged into whom, and who survives in the end.
+-- Merged amplitude_ids, and the id that survives at the end of each merge chain.
 --
--- Claims come from events (`data.merged_amplitude_id`: the event's own id is absorbed), from the merge
--- file of Amplitude's S3 export, and, if asked for, from a guess over devices. Of several claims for one
--- id the latest counts; a guess only where nothing else is known. All lines count, dropped copies too.
+-- Merge claims come from events (`data.merged_amplitude_id`: the event's own id is merged), from the merge file
+-- of Amplitude's S3 export, and optionally from an inference over devices. If an id has several claims, the latest
+-- is used; an inferred claim is used only if there is no other. Dropped copies provide claims, too.
 --
--- Merges are followed to the end. A chain that runs into a circle is not followed at all.
+-- Merge chains are followed to the end, except chains that contain a cycle or more than 65 merges: their ids are
+-- not merged. Each round doubles the number of merges that are followed. This is not a recursive CTE, because Snowflake
+-- limits the depth of a recursion and cannot spill it.
 {%- set of_the_batch = in_batch() %}
+{%- set rounds = 6 %}
 {%- set line_columns -%}
 project_id, user_id, device_id, amplitude_id, merged_amplitude_id, event_time
 {%- endset %}
 {%- set consumed = [] if batch_is_rebuild() else [silver_relation('events'), silver_relation('event_duplicates')] %}
 
-with recursive lines as {{ inlined() }} (
+with lines as {{ inlined() }} (
     select {{ line_columns }}
-    from {{ ref('judged_rows') }}
+    from {{ ref('dedup_candidates') }}
     where is_in_batch
     union all
     select {{ line_columns }}
-    from {{ ref('event_verdicts') }}
+    from {{ ref('dedup_results') }}
     where not is_in_batch
     {%- for relation in consumed %}
     union all
@@ -59,7 +62,7 @@ anonymous_devices as (
         lines.device_id
 ),
 
--- The one person that the devices of an anonymous id belong to later, if it is one.
+-- The user to whom the devices of an anonymous id belong later, if there is exactly one.
 inferred_claims as (
     select
         anonymous_devices.project_id,
@@ -97,6 +100,7 @@ claims as (
         coalesce(merge_event_time, merge_server_time) as merged_at,
         'merge_export' as method
     from {{ source('bronze', 'merge_ids') }}
+    where {{ identifier('amplitude_id') }} is not null and {{ identifier('merged_amplitude_id') }} is not null
     {%- if var('infer_merges_from_devices') %}
     union all
     select
@@ -129,54 +133,77 @@ merges as (
     ) = 1
 ),
 
-chains as (
+-- The ids whose target is itself merged, which are few: chains of several merges are rare.
+chained_ids as (
+    select
+        merges.project_id,
+        merges.amplitude_id,
+        merges.merged_amplitude_id
+    from merges
+    inner join merges as target_merges
+        on
+            merges.project_id = target_merges.project_id
+            and merges.merged_amplitude_id = target_merges.amplitude_id
+),
+
+paths_0 as (
     select
         project_id,
         amplitude_id,
         merged_amplitude_id as reached_amplitude_id,
-        1 as merges,
-        false as is_cycle,
-        cast('/' || cast(amplitude_id as varchar) || '/' || cast(merged_amplitude_id as varchar) || '/' as varchar) as path
-    from merges
-    union all
-    select
-        chains.project_id,
-        chains.amplitude_id,
-        merges.merged_amplitude_id as reached_amplitude_id,
-        chains.merges + 1 as merges,
-        chains.path like '%/' || cast(merges.merged_amplitude_id as varchar) || '/%' as is_cycle,
-        chains.path || cast(merges.merged_amplitude_id as varchar) || '/' as path
-    from chains
-    inner join merges
-        on
-            chains.project_id = merges.project_id
-            and chains.reached_amplitude_id = merges.amplitude_id
-    where not chains.is_cycle
+        1 as merges
+    from chained_ids
 ),
+{%- for round in range(1, rounds + 1) %}
 
+paths_{{ round }} as (
+    select
+        paths.project_id,
+        paths.amplitude_id,
+        coalesce(further_paths.reached_amplitude_id, paths.reached_amplitude_id) as reached_amplitude_id,
+        paths.merges + coalesce(further_paths.merges, 0) as merges
+    from paths_{{ round - 1 }} as paths
+    left join paths_{{ round - 1 }} as further_paths
+        on
+            paths.project_id = further_paths.project_id
+            and paths.reached_amplitude_id = further_paths.amplitude_id
+),
+{%- endfor %}
+
+-- A path ends before the last merge of its chain, so it has not ended if its id is still chained.
 ends as (
     select
-        project_id,
-        amplitude_id,
-        reached_amplitude_id,
-        merges,
-        is_cycle
-    from chains
-    qualify row_number() over (partition by project_id, amplitude_id order by merges desc) = 1
+        paths.project_id,
+        paths.amplitude_id,
+        last_merges.merged_amplitude_id as surviving_amplitude_id,
+        paths.merges + 1 as merges,
+        chained_ids.amplitude_id is not null as is_cycle
+    from paths_{{ rounds }} as paths
+    inner join merges as last_merges
+        on
+            paths.project_id = last_merges.project_id
+            and paths.reached_amplitude_id = last_merges.amplitude_id
+    left join chained_ids
+        on
+            paths.project_id = chained_ids.project_id
+            and paths.reached_amplitude_id = chained_ids.amplitude_id
 )
 
 select
     merges.project_id,
     merges.amplitude_id,
     merges.merged_amplitude_id,
-    case when ends.is_cycle then merges.amplitude_id else ends.reached_amplitude_id end as surviving_amplitude_id,
+    case
+        when ends.is_cycle then merges.amplitude_id
+        else coalesce(ends.surviving_amplitude_id, merges.merged_amplitude_id)
+    end as surviving_amplitude_id,
     merges.method,
     merges.merged_at,
     merges.targets,
-    ends.merges,
-    ends.is_cycle
+    case when ends.is_cycle then 0 else coalesce(ends.merges, 1) end as merges,
+    coalesce(ends.is_cycle, false) as is_cycle
 from merges
-inner join ends
+left join ends
     on
         merges.project_id = ends.project_id
         and merges.amplitude_id = ends.amplitude_id

@@ -1,5 +1,5 @@
--- Every property ever seen, so that drift shows: new keys, keys that go, a key with two types, keys that
--- differ by case only.
+-- Every property ever seen. Shows drift: new keys, keys that disappear, keys with two types, keys that differ only
+-- in letter case.
 with property_hours as (
     select
         project_id,
@@ -57,7 +57,7 @@ flagged_properties as (
         first_hour,
         last_hour,
         occurrences,
-        -- A null says nothing about the type.
+        -- null does not count as a type.
         count(case when json_type <> 'null' then 1 end) over (
             partition by project_id, scope, event_type, key
         ) > 1 as has_type_conflict,

@@ -1,4 +1,4 @@
--- Which properties the events of each export hour carry: what property_catalog adds up.
+-- The properties of the events in each export hour. property_catalog aggregates them.
 {{ config(
     materialized='incremental',
     incremental_strategy='replace_touched',
@@ -18,13 +18,11 @@ with events as {{ inlined() }} (
 ),
 
 group_types as (
-    select
-        events.project_id,
-        events.export_hour,
-        group_type.value as group_names
-    from events
-    {{ json_entries('events.group_properties', 'group_type') }}
-    where {{ json_is_object('events.group_properties') }}
+    {{ json_members('events', ['project_id', 'export_hour'], 'group_properties') }}
+),
+
+named_groups as (
+    {{ json_members('group_types', ['project_id', 'export_hour'], 'group_types.value') }}
 ),
 
 property_sets as {{ inlined() }} (
@@ -32,7 +30,8 @@ property_sets as {{ inlined() }} (
         project_id,
         export_hour,
         'event' as scope,
-        event_type,
+        -- Amplitude accepts no longer name, and each key would repeat it.
+        case when length(event_type) <= 1024 then event_type else '(any)' end as event_type,
         event_properties as properties
     from events
     union all
@@ -45,13 +44,12 @@ property_sets as {{ inlined() }} (
     from events
     union all
     select
-        group_types.project_id,
-        group_types.export_hour,
+        project_id,
+        export_hour,
         'group' as scope,
         '(any)' as event_type,
-        group_name.value as properties
-    from group_types
-    {{ json_entries('group_types.group_names', 'group_name') }}
+        value as properties
+    from named_groups
 ),
 
 key_counts as (

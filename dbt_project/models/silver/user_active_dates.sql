@@ -1,5 +1,5 @@
--- Each date on which a person was active, between the one before and the one after: what retention,
--- lifecycle, stickiness and active users are counted from, without putting all dates in order again.
+-- Each active date of a user, with the previous and the next one. Retention, lifecycle, stickiness and active
+-- users are computed from these without sorting all dates again.
 {{ config(
     materialized='incremental',
     incremental_strategy='replace_touched',

@@ -1,4 +1,4 @@
--- When each user did something, by the UTC hour: the base of everything that counts active users.
+-- The UTC hours in which each user had events. Source of all counts of active users.
 {{ config(
     materialized='incremental',
     incremental_strategy='replace_touched',

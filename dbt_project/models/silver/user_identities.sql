@@ -1,4 +1,4 @@
--- Which ids were seen together, and the person they all belong to.
+-- The combinations of ids found on events, and the user to whom they belong.
 {{ config(
     materialized='incremental',
     incremental_strategy='replace_touched',

@@ -1,5 +1,5 @@
--- What was known of a user, and from when to when: a row begins with each event whose user properties
--- differ from those of the event before. Made from events and not from snapshots, so it can be made again.
+-- User properties and the time range in which they apply. Each event whose user properties differ from those of
+-- the previous event starts a row. Built from events instead of dbt snapshots, so that it can be rebuilt.
 {{ config(
     materialized='incremental',
     incremental_strategy='replace_touched',
@@ -18,7 +18,7 @@ with events as (
     {{ where_touched(ref('touched_users'), ['user_key']) }}
 ),
 
--- One state a moment: of several events at the same time the last by uuid speaks.
+-- One state per point in time: of several events at the same time, the last by uuid is used.
 states as (
     select *
     from events
@@ -26,7 +26,7 @@ states as (
     qualify row_number() over (partition by user_key, event_time order by uuid desc) = 1
 ),
 
--- Most events repeat the text of the one before. Only the properties of the others are read.
+-- Most events repeat the text of the previous event. Only the properties of the others are read.
 rewritten_states as (
     select *
     from states
@@ -37,7 +37,7 @@ rewritten_states as (
 ),
 {%- if is_incremental() %}
 
--- Of these, most are in this table already. That leaves few hours of events to look in.
+-- Most of these are in this table already, which leaves few hours of events to scan.
 known_states as (
     select
         rewritten_states.*,

@@ -1,5 +1,5 @@
--- Each 24-hour day on which a person was active, counted from the hour in which they were new: what
--- Amplitude's retention counts.
+-- Each 24-hour day on which a user was active, counted from the hour in which they were new, as in Amplitude's
+-- retention chart.
 {{ config(
     materialized='incremental',
     incremental_strategy='replace_touched',

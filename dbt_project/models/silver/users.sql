@@ -1,4 +1,4 @@
--- People, from all their events.
+-- Users, aggregated from all their events.
 {{ config(
     materialized='incremental',
     incremental_strategy='replace_touched',

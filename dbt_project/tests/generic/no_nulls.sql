@@ -1,4 +1,4 @@
-{# None of the columns is ever empty: one statement for what would be a not_null test for each. #}
+{# Fail for rows with NULL in any of the columns: one statement instead of a not_null test per column. #}
 {% test no_nulls(model, columns) %}
 select
     {{ columns | join(',\n    ') }}

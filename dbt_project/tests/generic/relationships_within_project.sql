@@ -1,6 +1,6 @@
 {#
-    Every value of a column is a key of another model in the same project, in a row that agrees in the `same`
-    columns, too. With these an engine finds it without looking through the whole of the other model.
+    Fail for values of a column that are not a key of another model, in the same project and in a row with equal
+    values in the `same` columns. The `same` columns let an engine skip most of the other model.
 #}
 {% test relationships_within_project(model, column, to, field, same=[]) %}
 {%- set keys = ['project_id'] + same -%}

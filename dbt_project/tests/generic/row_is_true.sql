@@ -1,4 +1,4 @@
-{# A condition that holds for every row. #}
+{# Fail for rows that do not meet the condition. #}
 {% test row_is_true(model, condition) %}
 select *
 from {{ model }}

@@ -1,4 +1,4 @@
-{# The columns together are a key: no two rows agree in all of them. #}
+{# Fail for combinations of the columns that occur more than once. #}
 {% test unique_together(model, columns) %}
 select
     {{ columns | join(',\n    ') }},

@@ -1,7 +1,8 @@
--- Everyone who is active on a date is new, current or resurrected on it: two tables that count in different
--- ways agree on every date.
+-- Every user who is active on a date is new, current or resurrected on it, so two tables that count in different
+-- ways must agree on every date.
 with active_users as (
     select
+        project_id,
         activity_date,
         dau
     from {{ ref('agg_active_users_daily') }}
@@ -9,6 +10,7 @@ with active_users as (
 
 lifecycle as (
     select
+        project_id,
         period_start as activity_date,
         new_users + current_users + resurrected_users as active_users
     from {{ ref('agg_lifecycle') }}
@@ -16,9 +18,13 @@ lifecycle as (
 )
 
 select
+    coalesce(active_users.project_id, lifecycle.project_id) as project_id,
     coalesce(active_users.activity_date, lifecycle.activity_date) as activity_date,
     active_users.dau,
     lifecycle.active_users
 from active_users
-full outer join lifecycle on active_users.activity_date = lifecycle.activity_date
+full outer join lifecycle
+    on
+        active_users.project_id = lifecycle.project_id
+        and active_users.activity_date = lifecycle.activity_date
 where coalesce(active_users.dau, 0) <> coalesce(lifecycle.active_users, 0)

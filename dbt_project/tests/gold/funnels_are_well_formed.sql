@@ -1,4 +1,4 @@
--- The steps of every funnel are numbered from 1 without gaps, and all say the same window.
+-- Every cell of the seed is filled, each funnel's steps are numbered from 1 without gaps, and share one window.
 select
     funnel,
     count(*) as steps,
@@ -9,7 +9,11 @@ select
 from {{ ref('funnels') }}
 group by funnel
 having
-    min(step) <> 1
+    funnel is null
+    or count(event_type) <> count(*)
+    or count(distinct step) <> count(*)
+    or min(step) <> 1
     or max(step) <> count(*)
+    or count(window_hours) <> count(*)
     or min(window_hours) <> max(window_hours)
     or min(window_hours) <= 0

@@ -1,5 +1,5 @@
--- Properties that came up in the last day, in a project with a week of history before it. A new key is
--- no error: look whether it was meant, or is an old one with another name.
+-- Properties first seen in the last day, in a project with a week of history before it. A new key is not an error,
+-- but it can be a misspelled or renamed one.
 {{ config(severity='warn') }}
 
 with property_catalog as (

@@ -1,5 +1,5 @@
--- Properties whose values got another type in the last day, in a project with a week of history before
--- it. Whoever reads them as a number, say, now gets NULL.
+-- Properties whose values have a new type since the last day, in a project with a week of history before it. A
+-- conversion to the earlier type now returns NULL for them.
 {{ config(severity='warn') }}
 
 with property_catalog as (

@@ -1,5 +1,5 @@
-# The AWS half of the set-up, the same as `amplitude-assets bootstrap aws` makes: the bucket of the
-# lake, the pipeline's policy, and the role that Snowflake reads with.
+# The set-up of AWS, the same as `amplitude-assets bootstrap aws` creates: the lake's bucket, the
+# pipeline's policy, and the role that Snowflake assumes.
 
 terraform {
   required_version = ">= 1.7"
@@ -20,7 +20,7 @@ resource "aws_s3_bucket" "lake" {
   bucket = var.bucket
 
   lifecycle {
-    # The lake is the history; taking it away is done by hand.
+    # The lake is the only copy of the history, so it can only be deleted by hand.
     prevent_destroy = true
   }
 }
@@ -120,7 +120,7 @@ locals {
 
 resource "aws_iam_policy" "writer" {
   name        = "amplitude-assets-writer"
-  description = "What the pipeline may do in the lake"
+  description = "The pipeline's access to the lake"
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = concat(
@@ -149,7 +149,7 @@ resource "aws_iam_policy" "writer" {
 
 resource "aws_iam_policy" "reader" {
   name        = "amplitude-assets-snowflake-reader"
-  description = "What Snowflake may do in the lake"
+  description = "Snowflake's access to the lake"
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = concat(

@@ -1,4 +1,4 @@
-"""Alerts, posted to a real server on loopback: what they say, when, and no secret in them."""
+"""Alerts, posted to a real server on loopback: content, timing, and no secrets."""
 
 import json
 from collections.abc import Iterator
@@ -20,8 +20,9 @@ from pydantic import SecretStr
 
 from amplitude_assets.automation import alerts
 from amplitude_assets.automation.alerts import AlertError, failed_check_alert, failed_run_alert
-from amplitude_assets.automation.requests import RANGE_END, RANGE_START
 from amplitude_assets.config import Settings
+from amplitude_assets.instance.presence import PROCESS
+from amplitude_assets.instance.steps import RANGE_END, RANGE_START
 from tests.support.http import serving
 
 SECRET = "T0000-B0000-secret"
@@ -29,7 +30,7 @@ HOURS = {RANGE_START: "2026-09-01-05:00", RANGE_END: "2026-09-01-08:00"}
 
 
 class Webhook:
-    """A server that keeps the texts that are posted to it, and answers with `status`."""
+    """A server that records the posted texts and responds with `status`."""
 
     def __init__(self, origin: str) -> None:
         self.url = f"{origin}/services/{SECRET}"
@@ -60,23 +61,23 @@ def instance() -> Iterator[DagsterInstance]:
 
 @asset
 def good() -> None:
-    """Comes to be."""
+    """Succeed."""
 
 
 @asset
 def bad() -> None:
-    """Does not."""
-    raise Failure("2026-09-01T06: the zip that arrived is <empty> & cut", allow_retries=False)
+    """Fail."""
+    raise Failure("2026-09-01T06: the downloaded zip is <empty> & truncated", allow_retries=False)
 
 
-class Watched:
-    """Runs of a graph, seen by an alert sensor."""
+class AlertSensor:
+    """Run a graph and evaluate an alert sensor on it."""
 
     def __init__(self, sensor: SensorDefinition, instance: DagsterInstance) -> None:
         self._sensor = sensor
         self._instance = instance
         self._cursor: str | None = None
-        self.tick()  # the first one only notes where it begins
+        self.tick()  # the first tick only sets the cursor
 
     def run(self, graph: Definitions, tags: dict[str, str] | None = None) -> str:
         result = graph.resolve_implicit_global_asset_job_def().execute_in_process(
@@ -85,7 +86,7 @@ class Watched:
         return result.run_id
 
     def tick(self) -> str:
-        """Evaluate the sensor, and return all that the daemon would keep of it."""
+        """Evaluate the sensor, and return everything that the daemon would store."""
         context = build_sensor_context(instance=self._instance, cursor=self._cursor)
         tick = self._sensor.evaluate_tick(context)
         self._cursor = tick.cursor
@@ -98,32 +99,49 @@ def settings(webhook: Webhook) -> Settings:
     )
 
 
-def test_a_failed_run_is_posted_with_its_hours_why_and_a_link(
+def test_a_failed_run_is_posted_with_its_hours_reason_and_link(
     webhook: Webhook, instance: DagsterInstance
 ) -> None:
-    watched = Watched(failed_run_alert(settings(webhook)), instance)
-    run_id = watched.run(Definitions([bad]), tags=HOURS)
-    watched.tick()
+    alerts_sensor = AlertSensor(failed_run_alert(settings(webhook)), instance)
+    run_id = alerts_sensor.run(Definitions([bad]), tags=HOURS)
+    alerts_sensor.tick()
     (text,) = webhook.texts
     head, reason = text.split("\n")
     assert "2026-09-01-05:00 to 2026-09-01-08:00 UTC failed" in head
     assert f"<https://dagster.example.com/runs/{run_id}|{run_id[:8]}>" in head
-    assert reason == "• bad: 2026-09-01T06: the zip that arrived is &lt;empty&gt; &amp; cut"
-    watched.tick()
+    assert reason == "• bad: 2026-09-01T06: the downloaded zip is &lt;empty&gt; &amp; truncated"
+    alerts_sensor.tick()
     assert len(webhook.texts) == 1, "a run is posted once"
 
 
-def test_a_run_that_is_going_to_be_retried_is_not_posted(
+def test_a_run_that_will_be_retried_is_not_posted(
     webhook: Webhook, instance: DagsterInstance
 ) -> None:
-    watched = Watched(failed_run_alert(settings(webhook)), instance)
-    run_id = watched.run(Definitions([bad]))
+    alerts_sensor = AlertSensor(failed_run_alert(settings(webhook)), instance)
+    run_id = alerts_sensor.run(Definitions([bad]))
     instance.add_run_tags(run_id, {"dagster/will_retry": "true"})
-    watched.tick()
+    alerts_sensor.tick()
     assert webhook.texts == []
 
 
-def test_a_check_is_posted_when_it_begins_to_fail_and_when_it_gets_worse(
+def test_failures_of_a_command_are_not_posted_because_its_terminal_shows_them(
+    webhook: Webhook, instance: DagsterInstance
+) -> None:
+    @asset_check(asset=good)
+    def fails() -> AssetCheckResult:
+        return AssetCheckResult(passed=False)
+
+    for sensor, graph in (
+        (failed_run_alert, Definitions([bad])),
+        (failed_check_alert, Definitions([good], asset_checks=[fails])),
+    ):
+        alerts_sensor = AlertSensor(sensor(settings(webhook)), instance)
+        alerts_sensor.run(graph, tags={PROCESS: "a-command"})
+        alerts_sensor.tick()
+        assert webhook.texts == []
+
+
+def test_a_check_is_posted_when_it_starts_to_fail_and_when_its_severity_rises(
     webhook: Webhook, instance: DagsterInstance
 ) -> None:
     outcomes = [
@@ -136,30 +154,30 @@ def test_a_check_is_posted_when_it_begins_to_fail_and_when_it_gets_worse(
     ]
 
     @asset_check(asset=good)
-    def hours_are_whole() -> AssetCheckResult:
+    def hours_are_complete() -> AssetCheckResult:
         passed, severity = outcomes[0]
         return AssetCheckResult(passed=passed, severity=severity, description="3 hours missing.")
 
-    watched = Watched(failed_check_alert(settings(webhook)), instance)
+    alerts_sensor = AlertSensor(failed_check_alert(settings(webhook)), instance)
     posted = []
     while outcomes:
-        watched.run(Definitions([good], asset_checks=[hours_are_whole]))
-        watched.tick()
+        alerts_sensor.run(Definitions([good], asset_checks=[hours_are_complete]))
+        alerts_sensor.tick()
         posted.append([text.split("\n")[1] for text in webhook.texts])
         webhook.texts.clear()
         outcomes.pop(0)
-    warn, error = (f"• {s} good, hours_are_whole: 3 hours missing." for s in ("WARN", "ERROR"))
+    warn, error = (f"• {s} good, hours_are_complete: 3 hours missing." for s in ("WARN", "ERROR"))
     assert posted == [[], [warn], [], [error], [], [error]]
 
 
 def test_without_a_webhook_nothing_happens(instance: DagsterInstance) -> None:
-    watched = Watched(failed_run_alert(Settings()), instance)
-    watched.run(Definitions([bad]))
-    assert "Error" not in watched.tick()
+    alerts_sensor = AlertSensor(failed_run_alert(Settings()), instance)
+    alerts_sensor.run(Definitions([bad]))
+    assert "Error" not in alerts_sensor.tick()
 
 
 @pytest.mark.parametrize("fault", ["refused", "gone", "redirected"])
-def test_a_webhook_that_does_not_take_it_is_told_without_its_address(
+def test_an_error_of_the_webhook_does_not_contain_its_url(
     webhook: Webhook,
     instance: DagsterInstance,
     fault: str,
@@ -168,16 +186,16 @@ def test_a_webhook_that_does_not_take_it_is_told_without_its_address(
 ) -> None:
     monkeypatch.setattr(alerts.post.retry, "sleep", lambda _: None)
     webhook.status = {"gone": 404, "redirected": 302}.get(fault, 200)
-    ours = settings(webhook)
+    configured = settings(webhook)
     if fault == "refused":
-        ours.alert_webhook_url = SecretStr(f"http://127.0.0.1:9/services/{SECRET}")
+        configured.alert_webhook_url = SecretStr(f"http://127.0.0.1:9/services/{SECRET}")
     with pytest.raises(AlertError, match="ALERT_WEBHOOK_URL") as raised:
-        alerts.post(ours, "text")
+        alerts.post(configured, "text")
     assert raised.value.__cause__ is None
     assert len(webhook.texts) == (0 if fault == "refused" else 3)
-    watched = Watched(failed_run_alert(ours), instance)
-    run_id = watched.run(Definitions([bad]))
-    kept = watched.tick() + "".join(str(entry) for entry in instance.all_logs(run_id))
+    alerts_sensor = AlertSensor(failed_run_alert(configured), instance)
+    run_id = alerts_sensor.run(Definitions([bad]))
+    stored = alerts_sensor.tick() + "".join(str(entry) for entry in instance.all_logs(run_id))
     printed = capfd.readouterr()
-    assert "ALERT_WEBHOOK_URL" in kept
-    assert SECRET not in kept + printed.out + printed.err + repr(ours) + str(raised.value)
+    assert "ALERT_WEBHOOK_URL" in stored
+    assert SECRET not in stored + printed.out + printed.err + repr(configured) + str(raised.value)

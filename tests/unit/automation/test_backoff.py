@@ -1,4 +1,4 @@
-"""The waits after failures: bounded, growing, and ending together."""
+"""The waits after failures grow up to a limit and end at the same times."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -24,7 +24,7 @@ def test_the_waits_end_at_round_times() -> None:
     assert ends == ["09:15", "09:30", "10:00", "12:00", "12:00", "12:00", "12:00"]
 
 
-def test_things_that_fail_for_ever_are_tried_six_times_a_day_and_together() -> None:
+def test_permanent_failures_are_retried_six_times_a_day_at_the_same_times() -> None:
     for first in (timedelta(), timedelta(hours=1, minutes=7)):
         moment, tries = datetime(2026, 9, 1, tzinfo=UTC) + first, []
         for times in range(1, 100):

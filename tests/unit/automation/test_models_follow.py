@@ -1,4 +1,4 @@
-"""When the models are built: after loads, once, with a bound, and not in a storm when they fail."""
+"""The models are built once after loads, within an hour, and with backoff after failures."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -8,14 +8,16 @@ _NOON = datetime(2026, 9, 10, 12, tzinfo=UTC)
 _MINUTE = timedelta(minutes=1)
 
 
-class Minutes:
-    """Time that passes a minute at a time, with what the sensor sees at each."""
+class SimulatedMinutes:
+    """Simulated time in steps of a minute, with the sensor's input at each."""
 
     def __init__(self) -> None:
         self.now = _NOON
         self.memory = FollowMemory()
         self.stored = 0
         self.built = 0
+        self.built_at: datetime | None = None
+        self.every = timedelta(0)
         self.loading = self.building = False
 
     def load(self, *, changed: bool = True) -> None:
@@ -26,6 +28,7 @@ class Minutes:
     def build(self) -> None:
         self.stored += 1
         self.built = self.stored
+        self.built_at = self.now
 
     def tick(self) -> Follows:
         decided = follow(
@@ -34,14 +37,15 @@ class Minutes:
             loads_under_way=self.loading,
             builds_under_way=self.building,
             now=self.now,
+            due_at=self.built_at + self.every if self.built_at else None,
         )
         self.memory = decided.memory
         self.now += _MINUTE
         return decided.verdict
 
 
-def test_a_load_is_followed_once() -> None:
-    minutes = Minutes()
+def test_a_load_is_followed_by_one_build() -> None:
+    minutes = SimulatedMinutes()
     minutes.load()
     assert minutes.tick() is Follows.NOW
     minutes.building = True
@@ -52,21 +56,21 @@ def test_a_load_is_followed_once() -> None:
 
 
 def test_a_load_that_changed_nothing_is_not_followed() -> None:
-    minutes = Minutes()
+    minutes = SimulatedMinutes()
     minutes.build()
     minutes.load(changed=False)
     assert minutes.tick() is Follows.UP_TO_DATE
 
 
-def test_a_build_that_somebody_else_ran_counts() -> None:
-    minutes = Minutes()
+def test_a_build_that_the_sensor_did_not_request_counts() -> None:
+    minutes = SimulatedMinutes()
     minutes.load()
     minutes.build()
     assert minutes.tick() is Follows.UP_TO_DATE
 
 
 def test_the_loads_of_a_backfill_are_followed_when_it_is_over_and_once_an_hour_before() -> None:
-    minutes = Minutes()
+    minutes = SimulatedMinutes()
     minutes.loading = True
     verdicts = []
     for _ in range(150):  # two and a half hours, a load a minute
@@ -81,18 +85,18 @@ def test_the_loads_of_a_backfill_are_followed_when_it_is_over_and_once_an_hour_b
     assert minutes.tick() is Follows.UP_TO_DATE
 
 
-def test_a_build_that_fails_is_tried_again_less_and_less_often_whatever_is_loaded() -> None:
-    minutes = Minutes()
-    asked = 0
+def test_a_failed_build_is_retried_with_backoff_whatever_is_loaded() -> None:
+    minutes = SimulatedMinutes()
+    requested = 0
     for minute in range(24 * 60):
         if minute % 60 == 0:
             minutes.load()
-        asked += minutes.tick() is Follows.NOW
-    assert 6 <= asked <= 10
+        requested += minutes.tick() is Follows.NOW
+    assert 6 <= requested <= 10
 
 
-def test_after_a_failure_that_passes_the_next_load_is_followed_at_once() -> None:
-    minutes = Minutes()
+def test_after_a_successful_retry_the_next_load_is_followed_at_once() -> None:
+    minutes = SimulatedMinutes()
     minutes.load()
     assert minutes.tick() is Follows.NOW
     assert minutes.tick() is Follows.BACKING_OFF
@@ -104,3 +108,36 @@ def test_after_a_failure_that_passes_the_next_load_is_followed_at_once() -> None
     assert minutes.tick() is Follows.UP_TO_DATE
     minutes.load()
     assert minutes.tick() is Follows.NOW
+
+
+def test_with_a_cadence_the_loads_of_six_hours_share_one_build() -> None:
+    minutes = SimulatedMinutes()
+    minutes.every = timedelta(hours=6)
+    built = []
+    for minute in range(25 * 60):
+        if minute % 60 == 10:
+            minutes.load()
+        if minutes.tick() is Follows.NOW:
+            built.append(minute)
+            minutes.build()
+    assert built == [10, 371, 732, 1093, 1454]
+
+
+def test_a_failed_build_is_retried_before_the_cadence_is_over() -> None:
+    minutes = SimulatedMinutes()
+    minutes.every = timedelta(hours=6)
+    minutes.load()
+    minutes.build()
+    minutes.now += timedelta(hours=6)
+    minutes.load()
+    assert minutes.tick() is Follows.NOW  # it fails
+    assert Follows.NOW in {minutes.tick() for _ in range(25)}
+
+
+def test_bronze_that_did_not_change_needs_no_build_however_old_the_last_is() -> None:
+    minutes = SimulatedMinutes()
+    minutes.every = timedelta(hours=6)
+    minutes.load()
+    minutes.build()
+    minutes.now += timedelta(days=2)
+    assert minutes.tick() is Follows.UP_TO_DATE

@@ -1,4 +1,4 @@
-"""Which hours are asked for: weeks of simulated time, a quarter of an hour at a time."""
+"""The hours that are requested over weeks of simulated time, in steps of 15 minutes."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable
@@ -20,15 +20,15 @@ START = parse_hour("2026-09-01T00")
 RUN_HOURS = 168
 
 
-class Weeks:
-    """A pipeline in which runs take one tick; `is_there` says if Amplitude has an hour then."""
+class SimulatedWeeks:
+    """A pipeline whose runs take one tick; `is_available` returns whether Amplitude has an hour."""
 
     def __init__(
         self,
-        is_there: Callable[[datetime, datetime], bool] = lambda hour, now: True,
+        is_available: Callable[[datetime, datetime], bool] = lambda hour, now: True,
         done_until: datetime = START,
     ) -> None:
-        self._is_there = is_there
+        self._is_available = is_available
         self.done = set(HourRange(START, done_until))
         self._failed: set[datetime] = set()
         self._running: dict[datetime, datetime] = {}
@@ -36,7 +36,7 @@ class Weeks:
         self.requests: list[tuple[datetime, HourRange, Reason]] = []
 
     def run(self, first: datetime, last: datetime) -> None:
-        """Let the time from `first` to `last` pass, both included."""
+        """Advance the time from `first` to `last`, both included."""
         now = first
         while now <= last:
             self._end_runs(now)
@@ -46,7 +46,7 @@ class Weeks:
     def _end_runs(self, now: datetime) -> None:
         for hour, began in list(self._running.items()):
             if now > began:
-                target = self.done if self._is_there(hour, now) else self._failed
+                target = self.done if self._is_available(hour, now) else self._failed
                 target.add(hour)
                 del self._running[hour]
 
@@ -62,7 +62,7 @@ class Weeks:
         decided = plan(states, attempts, now, RUN_HOURS)
         self._cursor = Memory.of(decided.attempts).model_dump_json()
         for hours, reason in decided.requests:
-            assert not set(hours) & set(self._running), "asked for twice at once"
+            assert not set(hours) & set(self._running), "requested twice at the same time"
             self.requests.append((now, hours, reason))
             self._failed -= set(hours)
             self._running |= dict.fromkeys(hours, now)
@@ -74,15 +74,15 @@ class Weeks:
             return HourState.DONE
         return HourState.FAILED if hour in self._failed else HourState.MISSING
 
-    def times_asked(self, hour: datetime) -> list[datetime]:
+    def request_times(self, hour: datetime) -> list[datetime]:
         return [now for now, hours, _ in self.requests if hour in hours]
 
-    def runs_a_day(self) -> Counter[str]:
+    def runs_by_day(self) -> Counter[str]:
         return Counter(now.strftime("%m-%d") for now, _, _ in self.requests)
 
 
-def test_each_hour_is_asked_for_once_as_soon_as_it_is_exportable() -> None:
-    weeks = Weeks(done_until=parse_hour("2026-09-08T23"))
+def test_each_hour_is_requested_once_as_soon_as_it_is_exportable() -> None:
+    weeks = SimulatedWeeks(done_until=parse_hour("2026-09-08T23"))
     weeks.run(_at("2026-09-09T02:15"), _at("2026-09-30T02:00"))
     assert weeks.requests == [
         (hour + 3 * HOUR, HourRange(hour, hour), Reason.NEW)
@@ -90,48 +90,50 @@ def test_each_hour_is_asked_for_once_as_soon_as_it_is_exportable() -> None:
     ]
 
 
-def test_an_hour_that_is_late_is_tried_until_it_is_there_and_holds_no_other_up() -> None:
+def test_a_late_hour_is_retried_until_it_is_loaded_and_delays_no_other() -> None:
     late = parse_hour("2026-09-10T12")
-    weeks = Weeks(
+    weeks = SimulatedWeeks(
         lambda hour, now: hour != late or now >= late + 8 * HOUR,
         done_until=parse_hour("2026-09-08T23"),
     )
     weeks.run(_at("2026-09-09T02:15"), _at("2026-09-12T02:00"))
-    assert [f"{now - late}" for now in weeks.times_asked(late)] == [
+    assert [f"{now - late}" for now in weeks.request_times(late)] == [
         "3:00:00", "3:30:00", "4:00:00", "5:00:00", "8:00:00",
     ]  # fmt: skip
     assert late in weeks.done
     assert all(len(hours) == 1 for _, hours, _ in weeks.requests)
 
 
-def test_an_hour_that_fails_for_ever_costs_a_bounded_number_of_runs_and_then_none() -> None:
+def test_a_permanently_failing_hour_costs_a_bounded_number_of_runs() -> None:
     bad = parse_hour("2026-09-10T12")
-    weeks = Weeks(lambda hour, now: hour != bad, done_until=parse_hour("2026-09-08T23"))
+    weeks = SimulatedWeeks(lambda hour, now: hour != bad, done_until=parse_hour("2026-09-08T23"))
     weeks.run(_at("2026-09-09T02:15"), _at("2026-09-25T00:00"))
-    asked = Counter(now.strftime("%m-%d") for now in weeks.times_asked(bad))
-    assert asked["09-10"] <= 10
-    assert {asked[f"09-{day}"] for day in range(12, 17)} == {6}
-    assert max(weeks.times_asked(bad)) <= bad + LOOKBACK + 4 * HOUR
+    requested = Counter(now.strftime("%m-%d") for now in weeks.request_times(bad))
+    assert requested["09-10"] <= 10
+    assert {requested[f"09-{day}"] for day in range(12, 17)} == {6}
+    assert max(weeks.request_times(bad)) <= bad + LOOKBACK + 4 * HOUR
     assert all(hours == HourRange(bad, bad) for _, hours, _ in weeks.requests if bad in hours)
     assert set(HourRange(START, parse_hour("2026-09-24T20"))) - weeks.done == {bad}
 
 
-def test_when_amplitude_is_down_for_days_the_runs_are_few_and_all_hours_heal_after() -> None:
+def test_an_outage_of_days_costs_few_runs_and_all_hours_are_loaded_after_it() -> None:
     down, up = _at("2026-09-10T00:00"), _at("2026-09-19T00:00")
-    weeks = Weeks(lambda hour, now: not down <= now < up, done_until=parse_hour("2026-09-08T23"))
+    weeks = SimulatedWeeks(
+        lambda hour, now: not down <= now < up, done_until=parse_hour("2026-09-08T23")
+    )
     weeks.run(_at("2026-09-09T02:15"), _at("2026-09-20T00:00"))
-    # 24 new hours a day, each tried again four times before it joins the others every four hours.
-    assert max(weeks.runs_a_day().values()) <= 24 * 5 + 6
-    healed = {hour for hour in HourRange(START, parse_hour("2026-09-19T02")) if hour in weeks.done}
-    assert healed == set(HourRange(START, parse_hour("2026-09-19T02")))
+    # 24 new hours a day, each retried four times before it joins the others every four hours.
+    assert max(weeks.runs_by_day().values()) <= 24 * 5 + 6
+    loaded = {hour for hour in HourRange(START, parse_hour("2026-09-19T02")) if hour in weeks.done}
+    assert loaded == set(HourRange(START, parse_hour("2026-09-19T02")))
     late_requests = [
         now for now, hours, _ in weeks.requests if parse_hour("2026-09-10T00") in hours
     ]
     assert max(late_requests) <= up + 6 * HOUR
 
 
-def test_after_any_downtime_it_goes_on_from_the_end_of_the_tables() -> None:
-    weeks = Weeks(done_until=parse_hour("2026-09-08T23"))
+def test_after_any_downtime_loading_resumes_from_the_end_of_the_tables() -> None:
+    weeks = SimulatedWeeks(done_until=parse_hour("2026-09-08T23"))
     weeks.run(_at("2026-10-09T02:15"), _at("2026-10-09T03:15"))  # a month later
     first_tick = [(hours, reason) for now, hours, reason in weeks.requests[:5]]
     assert first_tick == [
@@ -171,7 +173,7 @@ def test_gaps_come_after_new_hours_and_hours_that_failed_come_last() -> None:
     ]
 
 
-def test_an_attempt_of_somebody_else_is_waited_out_before_it_is_repeated() -> None:
+def test_an_attempt_of_another_run_is_retried_after_the_wait() -> None:
     now = _at("2026-09-10T12:00")
     hour = parse_hour("2026-09-10T05")
     decided = plan({hour: HourState.FAILED}, {}, now, RUN_HOURS)
@@ -183,7 +185,7 @@ def test_an_attempt_of_somebody_else_is_waited_out_before_it_is_repeated() -> No
     ]
 
 
-def test_what_is_remembered_of_many_hours_is_short_and_comes_back_whole() -> None:
+def test_the_cursor_of_many_hours_is_short_and_lossless() -> None:
     first_at = _at("2026-09-10T12:00")
     outage: dict[datetime, Attempts] = defaultdict(lambda: Attempts(times=5, first_at=first_at))
     for hour in HourRange(parse_hour("2026-01-01T00"), parse_hour("2026-08-31T23")):

@@ -1,4 +1,4 @@
-"""`bootstrap aws`, against moto's server over HTTP: what it makes, twice, and what it leaves."""
+"""`bootstrap aws` against moto's server: what it creates, repeated runs, and what it keeps."""
 
 import json
 from collections.abc import Iterator
@@ -18,9 +18,11 @@ from amplitude_assets.bootstrap.aws_access import (
 )
 from amplitude_assets.bootstrap.aws_documents import LakePlace
 from amplitude_assets.bootstrap.steps import SetupError, apply_all
-from amplitude_assets.cli import main
+from amplitude_assets.cli.main import main
 from tests.support.aws_identity import PROFILE, IdentityServer
 from tests.support.s3 import ENVIRONMENT, s3_server
+
+pytestmark = pytest.mark.integration
 
 LAKE = LakePlace("a-new-lake", "some/prefix", "eu-central-1")
 SNOWFLAKE = Principal("arn:aws:iam::123456789001:user/abc1-b-self1234", "ABC_SFCRole=2_xyz=")
@@ -52,8 +54,8 @@ def outcomes(steps: Any) -> set[str]:
     return {done.outcome for done in apply_all(steps)}
 
 
-def held(session: boto3.session.Session, endpoint: str) -> dict[str, Any]:
-    """Read everything back with calls of the test's own."""
+def state_in_aws(session: boto3.session.Session, endpoint: str) -> dict[str, Any]:
+    """Return the resources as AWS returns them, read with the test's own calls."""
     s3 = session.client("s3", endpoint_url=endpoint)
     iam = session.client("iam", endpoint_url=endpoint, region_name="us-east-1")
     policies = {}
@@ -78,11 +80,11 @@ def held(session: boto3.session.Session, endpoint: str) -> dict[str, Any]:
     }
 
 
-def test_everything_is_made_as_it_is_shown(
+def test_everything_is_created_as_rendered(
     setup: AwsSetup, session: boto3.session.Session, endpoint: str
 ) -> None:
-    assert outcomes(setup.steps()) == {"made"}
-    found, shown = held(session, endpoint), render(LAKE, None)
+    assert outcomes(setup.steps()) == {"created"}
+    found, shown = state_in_aws(session, endpoint), render(LAKE, None)
     assert found == {
         "region": "eu-central-1",
         "versioning": "Enabled",
@@ -91,7 +93,7 @@ def test_everything_is_made_as_it_is_shown(
         "lifecycle": {"old-versions", "unfinished-uploads"},
         "tls": shown["bucket"]["policy"],
         "policies": shown["policies"],
-        "trust": documents.trust_in_nobody(),
+        "trust": documents.trust_no_principal(),
         "attached": [READER_POLICY],
     }
 
@@ -100,35 +102,35 @@ def test_applying_twice_changes_nothing(
     setup: AwsSetup, session: boto3.session.Session, endpoint: str
 ) -> None:
     outcomes(setup.steps(SNOWFLAKE))
-    before = held(session, endpoint)
+    before = state_in_aws(session, endpoint)
     sent: list[str] = []
     session.events.register(
         "before-call", lambda model, **_: sent.append(f"{model.http['method']} {model.name}")
     )
     again = AwsSetup(session, LAKE, endpoint)
     assert outcomes(again.steps(SNOWFLAKE)) == {"unchanged"}
-    assert outcomes(again.steps()) == {"unchanged"}  # and a trust that is complete stays
-    told = [*sent]
-    assert len(told) > 10
-    assert not [call for call in told if not call.split()[1].startswith(("Get", "Head", "List"))]
-    assert held(session, endpoint) == before
+    assert outcomes(again.steps()) == {"unchanged"}  # a complete trust policy is kept
+    calls = [*sent]
+    assert len(calls) > 10
+    assert not [call for call in calls if not call.split()[1].startswith(("Get", "Head", "List"))]
+    assert state_in_aws(session, endpoint) == before
 
 
-def test_the_handshake_trusts_snowflake_alone_and_only_with_its_external_id(
+def test_the_trust_policy_allows_only_snowflake_with_its_external_id(
     setup: AwsSetup, session: boto3.session.Session, endpoint: str
 ) -> None:
     outcomes(setup.steps())
     assert outcomes(setup.trust_steps(SNOWFLAKE)) == {"changed"}
-    (statement,) = held(session, endpoint)["trust"]["Statement"]
+    (statement,) = state_in_aws(session, endpoint)["trust"]["Statement"]
     assert statement["Principal"] == {"AWS": SNOWFLAKE.user_arn}
     assert statement["Condition"] == {"StringEquals": {"sts:ExternalId": SNOWFLAKE.external_id}}
 
 
-def test_what_was_changed_by_hand_is_put_right(
+def test_manual_changes_are_reverted(
     setup: AwsSetup, session: boto3.session.Session, endpoint: str
 ) -> None:
     outcomes(setup.steps())
-    before = held(session, endpoint)
+    before = state_in_aws(session, endpoint)
     s3 = session.client("s3", endpoint_url=endpoint)
     s3.put_bucket_versioning(Bucket=LAKE.bucket, VersioningConfiguration={"Status": "Suspended"})
     iam = session.client("iam", endpoint_url=endpoint, region_name="us-east-1")
@@ -137,15 +139,15 @@ def test_what_was_changed_by_hand_is_put_right(
         for policy in iam.list_policies(Scope="Local")["Policies"]
         if policy["PolicyName"] == WRITER_POLICY
     )
-    for action in ("s3:A*", "s3:B*", "s3:C*", "s3:D*"):  # as many versions as AWS keeps
+    for action in ("s3:A*", "s3:B*", "s3:C*", "s3:D*"):  # up to AWS's limit of versions
         statement = {"Effect": "Allow", "Action": action, "Resource": "*"}
         document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
         iam.create_policy_version(PolicyArn=arn, PolicyDocument=document, SetAsDefault=True)
     assert {"unchanged", "changed"} <= outcomes(setup.steps())
-    assert held(session, endpoint) == before
+    assert state_in_aws(session, endpoint) == before
 
 
-def test_a_bucket_that_was_there_keeps_its_own_rules_and_its_own_encryption(
+def test_an_existing_bucket_keeps_its_own_rules_and_encryption(
     setup: AwsSetup, session: boto3.session.Session, endpoint: str
 ) -> None:
     s3 = session.client("s3", endpoint_url=endpoint)
@@ -161,14 +163,14 @@ def test_a_bucket_that_was_there_keeps_its_own_rules_and_its_own_encryption(
         Bucket=LAKE.bucket, ServerSideEncryptionConfiguration=documents.encryption(key)
     )
     assert "changed" in outcomes(setup.steps())
-    found = held(session, endpoint)
+    found = state_in_aws(session, endpoint)
     assert found["lifecycle"] == {"own", "old-versions", "unfinished-uploads"}
     default = found["encryption"]["Rules"][0]["ApplyServerSideEncryptionByDefault"]
     assert default["KMSMasterKeyID"] == key.kms_key_id
     assert outcomes(setup.steps()) == {"unchanged"}
 
 
-def test_policies_are_bound_to_the_prefix() -> None:
+def test_policies_are_limited_to_the_prefix() -> None:
     for policy in (documents.writer_policy(LAKE), documents.reader_policy(LAKE)):
         by_sid = {statement["Sid"]: statement for statement in policy["Statement"]}
         assert by_sid["Objects"]["Resource"] == "arn:aws:s3:::a-new-lake/some/prefix/*"
@@ -178,7 +180,7 @@ def test_policies_are_bound_to_the_prefix() -> None:
     assert actions == ["s3:GetObject", "s3:GetObjectVersion"]
 
 
-def test_the_bucket_is_closed_to_who_comes_without_tls_and_to_nobody_else() -> None:
+def test_the_bucket_denies_only_requests_without_tls() -> None:
     [statement] = documents.bucket_policy(LAKE)["Statement"]
     assert (statement["Effect"], statement["Action"]) == ("Deny", "s3:*")
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
@@ -186,7 +188,7 @@ def test_the_bucket_is_closed_to_who_comes_without_tls_and_to_nobody_else() -> N
     assert statement["Resource"] == [bucket, f"{bucket}/*"]
 
 
-def test_a_key_of_ones_own_is_in_both_policies_and_in_the_bucket() -> None:
+def test_a_kms_key_is_in_both_policies_and_in_the_bucket() -> None:
     key = "arn:aws:kms:eu-central-1:1:key/2"
     lake = LakePlace("a-new-lake", "p", "eu-central-1", kms_key_id=key)
     writer, reader = documents.writer_policy(lake), documents.reader_policy(lake)
@@ -198,7 +200,7 @@ def test_a_key_of_ones_own_is_in_both_policies_and_in_the_bucket() -> None:
     assert rule["ApplyServerSideEncryptionByDefault"]["KMSMasterKeyID"] == key
 
 
-def test_destroying_leaves_every_object_without_its_own_flag(
+def test_destroying_keeps_all_objects_without_delete_data(
     setup: AwsSetup, session: boto3.session.Session, endpoint: str
 ) -> None:
     outcomes(setup.steps())
@@ -215,7 +217,7 @@ def test_destroying_leaves_every_object_without_its_own_flag(
     assert LAKE.bucket not in {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}
 
 
-def test_a_policy_of_the_buckets_own_is_not_overwritten(
+def test_an_existing_bucket_policy_is_not_overwritten(
     setup: AwsSetup, session: boto3.session.Session, endpoint: str
 ) -> None:
     outcomes(setup.steps())
@@ -227,7 +229,7 @@ def test_a_policy_of_the_buckets_own_is_not_overwritten(
     assert s3.get_bucket_policy(Bucket=LAKE.bucket)["Policy"] == own
 
 
-def test_the_role_is_asked_for_before_it_is_there(setup: AwsSetup) -> None:
+def test_a_missing_role_is_an_error(setup: AwsSetup) -> None:
     with pytest.raises(SetupError, match="bootstrap aws --apply first"):
         setup.role_arn()
     outcomes(setup.steps())
@@ -242,15 +244,18 @@ NOT_SIGNED_IN = {
     ),
     "no such region": ({"AWS_REGION": "eu central"}, "set AWS_REGION to a region of AWS"),
     "no keys": ({"AWS_EC2_METADATA_DISABLED": "true"}, "no AWS credentials were found"),
-    "SSO": ({}, f"not signed in to AWS, or no longer; run aws sso login --profile {PROFILE}"),
+    "SSO": (
+        {},
+        f"not signed in to AWS, or the session has expired; run aws sso login --profile {PROFILE}",
+    ),
 }
 
 
 @pytest.mark.parametrize("case", NOT_SIGNED_IN)
-def test_who_is_not_signed_in_is_told_what_to_do(
+def test_without_credentials_the_error_says_what_to_do(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, case: str
 ) -> None:
-    variables, said = NOT_SIGNED_IN[case]
+    variables, expected = NOT_SIGNED_IN[case]
     variables = {
         "LAKE_URL": "s3://a-new-lake/some/prefix",
         "AWS_CONFIG_FILE": str(tmp_path / "config"),
@@ -265,7 +270,7 @@ def test_who_is_not_signed_in_is_told_what_to_do(
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code in (1, 2)
-    told = capsys.readouterr().err.strip()
-    assert told.startswith("amplitude-assets: ")
-    assert said in told
-    assert len(told.splitlines()) == 1
+    output = capsys.readouterr().err.strip()
+    assert output.startswith("amplitude-assets: ")
+    assert expected in output
+    assert len(output.splitlines()) == 1

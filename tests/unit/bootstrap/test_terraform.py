@@ -1,10 +1,12 @@
-"""The Terraform module's own tests, under mocks, where terraform and its AWS provider are there."""
+"""Run the Terraform module's own tests where Terraform and the AWS provider are installed."""
 
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+
+pytestmark = pytest.mark.integration
 
 _MODULE = Path(__file__).parents[3] / "deploy" / "terraform" / "aws"
 

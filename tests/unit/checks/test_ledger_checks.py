@@ -1,4 +1,4 @@
-"""The checks that read the ledger: what they find, how severe it is, and what they say."""
+"""The checks that read the ledger: findings, severity and description."""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ from amplitude_assets.checks.volume import judge, volume_is_as_usual
 from amplitude_assets.config import Settings
 from amplitude_assets.hours import HOUR, HourRange, parse_hour
 from amplitude_assets.warehouse.base import LedgerRow
-from tests.support.warehouses import StatedWarehouse, ledger_row
+from tests.support.warehouses import FixedWarehouse, ledger_row
 
 NOW = datetime(2026, 9, 30, 12, 10, tzinfo=UTC)
 NEWEST = parse_hour("2026-09-30T09")
@@ -22,7 +22,7 @@ MONTH = HourRange(parse_hour("2026-08-01T00"), NEWEST)
 def run(check: AssetChecksDefinition, ledger: Mapping[datetime, LedgerRow]) -> AssetCheckResult:
     result = check(
         settings=Settings(amplitude_start_hour=MONTH.first),
-        warehouse=StatedWarehouse(ledger),
+        warehouse=FixedWarehouse(ledger),
         clock=lambda: NOW,
     )
     assert isinstance(result, AssetCheckResult)
@@ -30,15 +30,15 @@ def run(check: AssetChecksDefinition, ledger: Mapping[datetime, LedgerRow]) -> A
 
 
 def full(without: Iterable[datetime] = ()) -> dict[datetime, LedgerRow]:
-    left_out = set(without)
-    return {hour: ledger_row(hour) for hour in MONTH if hour not in left_out}
+    excluded = set(without)
+    return {hour: ledger_row(hour) for hour in MONTH if hour not in excluded}
 
 
 def number(result: AssetCheckResult, name: str) -> object:
     return result.metadata[name].value
 
 
-def test_no_gap_is_none() -> None:
+def test_a_ledger_without_gaps_passes() -> None:
     result = run(no_hour_is_missing, full())
     assert result.passed
     assert number(result, "missing_hours") == 0
@@ -47,7 +47,7 @@ def test_no_gap_is_none() -> None:
     )
 
 
-def test_a_gap_that_is_being_asked_for_is_a_warning_and_an_older_one_an_error() -> None:
+def test_a_gap_in_the_look_back_is_a_warning_and_an_older_one_an_error() -> None:
     recent = [NEWEST - 5 * HOUR, NEWEST - 6 * HOUR]
     result = run(no_hour_is_missing, full(recent))
     assert (result.passed, result.severity) == (False, AssetCheckSeverity.WARN)
@@ -62,7 +62,7 @@ def test_a_gap_that_is_being_asked_for_is_a_warning_and_an_older_one_an_error() 
     assert number(result, "missing_before_the_look_back") == 1
 
 
-def test_hours_that_are_not_there_yet_are_no_gap() -> None:
+def test_hours_that_are_not_exportable_yet_are_not_a_gap() -> None:
     assert run(no_hour_is_missing, full([NEWEST, NEWEST - HOUR])).passed
     assert run(no_hour_is_missing, {}).passed
 
@@ -87,7 +87,7 @@ def test_the_age_is_that_of_the_newest_hour(
     assert number(result, "hours_behind") == behind
 
 
-def test_without_any_hour_there_is_no_newest_one() -> None:
+def test_an_empty_ledger_has_no_newest_hour() -> None:
     assert not run(newest_hour_is_recent, {}).passed
 
 
@@ -105,7 +105,7 @@ def test_rejected_lines_are_a_warning_and_many_an_error() -> None:
     assert result.severity is AssetCheckSeverity.ERROR
 
 
-def test_rejected_lines_before_the_look_back_are_old_news() -> None:
+def test_rejected_lines_before_the_look_back_are_ignored() -> None:
     old = parse_hour("2026-09-01T05")
     assert run(lines_are_events, full() | {old: ledger_row(old, rejected=50)}).passed
 
@@ -114,7 +114,7 @@ def daily_rhythm(hour: datetime) -> int:
     return 200 + 150 * (8 <= hour.hour <= 20) - 100 * (hour.weekday() >= 5)
 
 
-def test_a_rhythm_of_day_and_week_is_usual() -> None:
+def test_a_daily_and_weekly_rhythm_passes() -> None:
     ledger = {hour: ledger_row(hour, daily_rhythm(hour)) for hour in MONTH}
     result = run(volume_is_as_usual, ledger)
     assert result.passed
@@ -128,7 +128,7 @@ def test_an_hour_unlike_the_same_hour_of_other_weeks_is_odd(lines: int) -> None:
     assert (result.passed, result.severity) == (False, AssetCheckSeverity.WARN)
     assert number(result, "odd_hours") == 1
     assert result.description is not None
-    assert f"2026-09-30T09 has {lines:,} lines, usual are 350" in result.description
+    assert f"2026-09-30T09 has {lines:,} lines, expected about 350" in result.description
 
 
 def test_one_odd_week_before_does_not_hide_the_next() -> None:
@@ -139,13 +139,13 @@ def test_one_odd_week_before_does_not_hide_the_next() -> None:
     assert judged.score < -6
 
 
-def test_chance_in_small_counts_is_not_odd() -> None:
+def test_random_variation_of_small_counts_is_not_odd() -> None:
     lines = {NEWEST - week * 168 * HOUR: count for week, count in enumerate((9, 4, 4, 4, 4))}
     (judged,) = judge(lines, [NEWEST])
     assert abs(judged.score) < 6
 
 
-def test_without_history_nothing_is_judged() -> None:
+def test_without_history_no_hour_is_compared() -> None:
     ledger = {hour: ledger_row(hour) for hour in HourRange(NEWEST - 100 * HOUR, NEWEST)}
     result = run(volume_is_as_usual, ledger)
     assert result.passed

@@ -1,4 +1,4 @@
-"""The checks that read models: their queries run on a real DuckDB file."""
+"""The checks that read models, with their queries on a real DuckDB file."""
 
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -12,7 +12,7 @@ from amplitude_assets.checks.drift import Property, find_drift, properties_are_a
 from amplitude_assets.checks.quality import events_are_in_time
 from amplitude_assets.checks.sql import script
 from amplitude_assets.config import Settings
-from amplitude_assets.warehouse.duckdb import DuckDBWarehouse
+from amplitude_assets.warehouse.duckdb.warehouse import DuckDBWarehouse
 
 PROJECT = Settings().project_id
 NEWEST = datetime(2026, 9, 30, 9)
@@ -64,7 +64,7 @@ def test_late_events_are_those_of_the_newest_week_of_the_project(
     result = late(warehouse)
     assert not result.passed
     assert result.description == (
-        "10.9% of 1,010 events of the newest week came more than a day late; 10% is the limit."
+        "10.9% of 1,010 events of the newest week came more than a day late; the limit is 10%."
     )
 
 
@@ -72,7 +72,7 @@ def test_without_events_none_is_late(warehouse: DuckDBWarehouse) -> None:
     assert late(warehouse).passed
 
 
-def test_drift_is_told_from_the_catalogue(warehouse: DuckDBWarehouse) -> None:
+def test_drift_is_found_in_the_catalogue(warehouse: DuckDBWarehouse) -> None:
     long_ago = NEWEST - 30 * DAY
     add(
         warehouse,
@@ -85,17 +85,17 @@ def test_drift_is_told_from_the_catalogue(warehouse: DuckDBWarehouse) -> None:
     result = properties_are_as_before(settings=Settings(), warehouse=warehouse)
     assert isinstance(result, AssetCheckResult)
     assert not result.passed
-    assert result.description == "Properties changed. new: Buy.colour (string)."
+    assert result.description == "Properties changed. new: `Buy.colour` (string)."
     assert result.metadata["properties"].value == 2
 
 
 def a_property(key: str, first: timedelta, last: timedelta, **changes: object) -> Property:
-    """Return a property seen from and until so long before the newest hour."""
+    """Return a property first and last seen this long before the newest hour."""
     fields = {"json_type": "string", "fill_rate": 0.5, "has_type_conflict": False} | changes
     return Property("user", None, key, first_hour=NEWEST - first, last_hour=NEWEST - last, **fields)
 
 
-def test_what_came_went_and_changed_its_type_is_told_once() -> None:
+def test_new_missing_and_retyped_properties_are_reported_once() -> None:
     old, now = 30 * DAY, timedelta()
     steady = a_property("steady", old, now)
     fresh = a_property("fresh", DAY / 2, now)
@@ -107,10 +107,10 @@ def test_what_came_went_and_changed_its_type_is_told_once() -> None:
     assert drift.new == [fresh]
     assert drift.new_conflicts == [conflict]
     assert drift.gone == [gone]
-    assert str(gone) == "user.gone (string)"
+    assert str(gone) == "`user.gone` (string)"
 
 
-def test_in_its_first_week_everything_of_a_project_is_new_and_nothing_is_said() -> None:
+def test_in_a_projects_first_week_nothing_is_reported() -> None:
     drift = find_drift(
         [a_property("a", 6 * DAY, timedelta()), a_property("b", DAY / 2, timedelta())]
     )

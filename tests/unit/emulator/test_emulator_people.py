@@ -1,4 +1,4 @@
-"""What the world's people do over two weeks: it has to look like a product that people use."""
+"""The behaviour of the simulated people over two weeks, which must resemble a real product."""
 
 import json
 from collections import Counter, defaultdict
@@ -40,30 +40,30 @@ def test_a_few_events_are_late_and_fewer_very_late(rows):
     assert sum(lag < timedelta(days=-1) for lag in lags) > 0
 
 
-def test_some_rows_come_twice_with_the_same_uuid_in_the_same_or_the_next_hour(rows):
+def test_some_rows_are_repeated_with_the_same_uuid_in_the_same_or_the_next_hour(rows):
     hours = defaultdict(list)
     for row in rows:
         hours[row["uuid"]].append(moment(row["server_upload_time"]).replace(minute=0, second=0))
-    apart = Counter(
+    intervals = Counter(
         max(at).timestamp() - min(at).timestamp() > 0 for at in hours.values() if at[1:]
     )
-    assert 0.001 < sum(apart.values()) / len(rows) < 0.01
-    assert min(apart[False], apart[True]) > 0
+    assert 0.001 < sum(intervals.values()) / len(rows) < 0.01
+    assert min(intervals[False], intervals[True]) > 0
 
 
-def test_some_events_come_again_with_another_uuid_within_seven_days_and_some_after(unique):
+def test_some_events_are_repeated_with_another_uuid_within_seven_days_or_later(unique):
     uploads = defaultdict(list)
     for row in unique:
         if row["$insert_id"] is not None:
             at = moment(row["server_upload_time"])
             uploads[row["device_id"], row["$insert_id"]].append(at)
-    apart = [max(at) - min(at) for at in uploads.values() if len(at) > 1]
-    assert 0.0005 < len(apart) / len(unique) < 0.01
-    assert sum(gap > timedelta(days=7) for gap in apart) < len(apart) / 4
-    assert any(gap > timedelta(hours=24) for gap in apart)
+    intervals = [max(at) - min(at) for at in uploads.values() if len(at) > 1]
+    assert 0.0005 < len(intervals) / len(unique) < 0.01
+    assert sum(gap > timedelta(days=7) for gap in intervals) < len(intervals) / 4
+    assert any(gap > timedelta(hours=24) for gap in intervals)
 
 
-def test_some_copies_come_after_more_than_seven_days():
+def test_some_copies_arrive_after_more_than_seven_days():
     world = World(WorldSettings(events_per_hour=1400))
     seen: dict[tuple, datetime] = {}
     gaps = []
@@ -87,22 +87,25 @@ def test_event_time_follows_amplitudes_rule(rows):
             corrected += 1
             happened += gap
         if moment(row["event_time"]) != happened:
-            # The one exception is what a client dated into the future by itself.
+            # The only exceptions are events that a client dates in the future.
             assert row["event_time"] == row["client_event_time"] > row["server_upload_time"]
     assert 0.01 < corrected / len(rows) < 0.1
 
 
-def test_people_come_back_less_and_less(unique):
+def test_retention_declines(unique):
     days = defaultdict(set)
     joined = {}
     for row in unique:
         days[row["amplitude_id"]].add(moment(row["event_time"]).date())
         if "first_event" in row["data"]:
             joined[row["amplitude_id"]] = moment(row["event_time"]).date()
-    cohort = {who: day for who, day in joined.items() if day <= START.date() + timedelta(days=5)}
+    cohort = {
+        person: day for person, day in joined.items() if day <= START.date() + timedelta(days=5)
+    }
     assert len(cohort) > 200
     returned = [
-        sum(day + timedelta(days=n) in days[who] for who, day in cohort.items()) for n in range(11)
+        sum(day + timedelta(days=n) in days[person] for person, day in cohort.items())
+        for n in range(11)
     ]
     assert returned[0] == len(cohort)
     assert len(cohort) * 0.5 > returned[1] > sum(returned[5:8]) / 3 > returned[10] * 0.8 > 0
@@ -131,7 +134,7 @@ def test_nights_are_quiet_where_people_live(unique):
     assert by_day > 3 * by_night
 
 
-def test_sessions_are_many_things_but_of_one_person_and_device(unique):
+def test_sessions_vary_in_length_and_belong_to_one_person_and_device(unique):
     sessions = defaultdict(list)
     for row in unique:
         if row["session_id"] != -1 and row["event_time"] < "2027":
@@ -187,7 +190,7 @@ def test_merges_name_the_absorbed_and_the_surviving_id(unique):
     assert any(r["amplitude_id"] in surviving and r["user_id"] for r in unique)
 
 
-def test_fewer_and_fewer_go_on_from_visit_to_purchase(unique):
+def test_each_step_to_a_purchase_has_fewer_people(unique):
     steps = ("Page Viewed", "Item Viewed", "Item Added", "Checkout Started", "Order Completed")
     people = [len({r["amplitude_id"] for r in unique if r["event_type"] == step}) for step in steps]
     assert people == sorted(people, reverse=True)
@@ -195,12 +198,12 @@ def test_fewer_and_fewer_go_on_from_visit_to_purchase(unique):
     assert 0.01 < people[-1] / people[0] < 0.25
 
 
-def test_revenue_has_a_twin_that_is_not_to_be_counted_and_refunds(unique):
-    twins = [row["event_properties"] for row in unique if row["event_type"] == "Revenue"]
+def test_revenue_has_uncounted_duplicates_and_refunds(unique):
+    duplicates = [row["event_properties"] for row in unique if row["event_type"] == "Revenue"]
     counted = [row for row in unique if row["event_type"].startswith("Revenue (")]
     refunds = [row["event_properties"] for row in unique if row["event_type"] == "Refund Issued"]
-    assert 0.5 < len(twins) / len(counted) < 1
-    assert not any("$revenue" in properties for properties in twins)
+    assert 0.5 < len(duplicates) / len(counted) < 1
+    assert not any("$revenue" in properties for properties in duplicates)
     assert {row["event_type"] for row in counted} == {"Revenue (Verified)", "Revenue (Unverified)"}
     assert all({"$price", "$productId", "$currency"} <= set(r["event_properties"]) for r in counted)
     assert 0 < sum("$revenue" not in row["event_properties"] for row in counted) < len(counted) / 5
@@ -217,7 +220,7 @@ def test_companies_have_groups(unique):
             assert row["data"]["group_ids"]
 
 
-def test_awkward_shapes_are_there(rows):
+def test_unusual_lines_occur(rows):
     text = json.dumps(rows[:15_000], ensure_ascii=False)
     for needle in (
         "\u2028",
@@ -242,7 +245,7 @@ def test_awkward_shapes_are_there(rows):
     assert {row["paying"] for row in rows} == {True, None}
 
 
-def test_advertising_figures_belong_to_nobody_and_come_twice(rows):
+def test_advertising_figures_have_no_user_and_are_sent_twice(rows):
     ads = [row for row in rows if row["event_type"] == "Daily Ad Metrics"]
     assert {row["user_id"] for row in ads} == {None}
     assert {row["library"] for row in ads} == {"google_ads"}

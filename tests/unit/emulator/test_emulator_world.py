@@ -1,4 +1,4 @@
-"""The world is the same whenever, wherever and in whatever order it is asked for."""
+"""The world is reproducible, on any machine and in any order of requests."""
 
 import gzip
 import hashlib
@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from amplitude_assets.emulator import PROJECT_ID, World, WorldSettings
-from amplitude_assets.emulator.columns import ADDED_SINCE_2020, COLUMNS
+from amplitude_assets.emulator.world.columns import ADDED_SINCE_2020, COLUMNS
 
 HOUR = timedelta(hours=1)
 MONDAY = datetime(2026, 9, 7, tzinfo=UTC)
@@ -34,13 +34,13 @@ print(digest.hexdigest())
 """
 
 
-def strict(line: bytes) -> dict:
-    """The row, read by the letter of the JSON standard."""
+def parse_strictly(line: bytes) -> dict:
+    """Parse a row, and reject everything that the JSON standard does not allow."""
 
-    def refuse(constant: str) -> None:
+    def reject(constant: str) -> None:
         raise AssertionError(f"{constant} is not JSON")
 
-    return json.loads(line.decode("utf-8"), parse_constant=refuse)
+    return json.loads(line.decode("utf-8"), parse_constant=reject)
 
 
 def digest(world: World, hour: datetime) -> str:
@@ -82,14 +82,14 @@ def test_differs_by_seed():
 def test_every_row_was_uploaded_in_its_hour_and_is_strict_json(hour):
     for line in SMALL.lines(hour):
         assert b"\n" not in line
-        row = strict(line)
+        row = parse_strictly(line)
         assert row["server_upload_time"].startswith(f"{hour:%Y-%m-%d %H}:")
         assert row["app"] == PROJECT_ID
         assert set(row) >= set(COLUMNS) - set(ADDED_SINCE_2020)
 
 
 def test_rows_have_all_columns_in_one_order_but_for_a_few_of_the_old_schema():
-    rows = [strict(line) for n in range(8, 14) for line in World().lines(MONDAY + n * HOUR)]
+    rows = [parse_strictly(line) for n in range(8, 14) for line in World().lines(MONDAY + n * HOUR)]
     assert len(COLUMNS) == 55
     current = [row for row in rows if row["$schema"] != 12]
     assert {frozenset(row) for row in current} == {frozenset(COLUMNS)}
@@ -126,7 +126,7 @@ def _streams(data: bytes) -> int:
     return count
 
 
-def test_some_hours_hold_nothing_and_more_so_by_night():
+def test_some_hours_are_empty_mostly_at_night():
     hours = [MONDAY + HOUR * n for n in range(24 * 250)]
     quiet = [hour for hour in hours if SMALL.is_quiet(hour)]
     assert len(hours) / 90 < len(quiet) < len(hours) / 40
@@ -136,21 +136,21 @@ def test_some_hours_hold_nothing_and_more_so_by_night():
     assert list(SMALL.lines(quiet[0])) == []
 
 
-def test_what_a_quiet_hour_would_have_held_comes_in_the_next():
+def test_the_events_of_a_quiet_hour_are_in_the_next():
     world = World(WorldSettings(events_per_hour=400))
     quiet = next(h for h in (MONDAY + HOUR * n for n in range(1000)) if world.is_quiet(h))
     after = next(h for h in (quiet + HOUR * n for n in range(1, 9)) if not world.is_quiet(h))
-    received = [strict(line)["server_received_time"] for line in world.lines(after)]
+    received = [parse_strictly(line)["server_received_time"] for line in world.lines(after)]
     assert sum(time.startswith(f"{quiet:%Y-%m-%d %H}:") for time in received) > 50
 
 
-def test_a_week_holds_as_many_events_as_was_asked_for():
+def test_a_week_has_the_requested_number_of_events():
     world = World(WorldSettings(events_per_hour=100))
     count = sum(1 for n in range(168) for _ in world.lines(MONDAY + HOUR * n))
     assert count / 168 == pytest.approx(100, rel=0.12)
 
 
-def test_a_busy_hour_is_made_in_pieces():
+def test_a_busy_hour_is_generated_in_shards():
     world = World(WorldSettings(events_per_hour=40_000))
     members = list(world.members(MONDAY + 15 * HOUR))
     lines = sum(gzip.decompress(member.data).count(b"\n") for member in members)
@@ -159,7 +159,7 @@ def test_a_busy_hour_is_made_in_pieces():
     assert len({member.name for member in members}) == len(members)
 
 
-def test_one_line_in_some_hundreds_of_hours_is_very_long():
+def test_a_few_lines_in_two_months_are_very_long():
     world = World(WorldSettings(events_per_hour=5))
     longest = [max(map(len, world.lines(MONDAY + HOUR * n)), default=0) for n in range(24 * 60)]
     assert 1 <= sum(length > 300_000 for length in longest) <= 15
@@ -169,36 +169,36 @@ def test_one_line_in_some_hundreds_of_hours_is_very_long():
     "hour",
     [datetime(2026, 9, 7), datetime(2026, 9, 7, 0, 30, tzinfo=UTC)],
 )
-def test_refuses_what_is_not_an_hour(hour):
+def test_rejects_times_that_are_not_an_hour(hour):
     with pytest.raises(ValueError, match=re.escape(str(hour))):
         list(SMALL.members(hour))
 
 
-def test_names_hours_in_utc_whatever_zone_they_come_in():
+def test_names_hours_in_utc_for_any_zone():
     elsewhere = (MONDAY + 9 * HOUR).astimezone(timezone(timedelta(hours=-7)))
     assert list(SMALL.members(elsewhere)) == list(SMALL.members(MONDAY + 9 * HOUR))
 
 
-def test_may_be_empty_and_must_not_be_less():
+def test_events_per_hour_may_be_zero_but_not_negative():
     empty = World(WorldSettings(events_per_hour=0))
     assert not any(list(empty.lines(MONDAY + n * HOUR)) for n in range(24))
     with pytest.raises(ValueError, match="-1"):
         WorldSettings(events_per_hour=-1)
 
 
-def test_takes_any_seed():
+def test_accepts_any_seed():
     hour = MONDAY + 9 * HOUR
     negative = World(WorldSettings(seed=-7, events_per_hour=60))
     assert digest(negative, hour) != digest(SMALL, hour)
 
 
-def test_a_copy_of_an_event_says_what_the_event_said():
+def test_copies_of_an_event_have_the_same_content():
     world = World(WorldSettings(seed=3, events_per_hour=1400))
     seen: dict[str, dict] = {}
     copies = 0
     for n in range(12):
         for line in world.lines(MONDAY + n * HOUR):
-            row = strict(line)
+            row = parse_strictly(line)
             first = seen.setdefault(row["uuid"], row)
             copies += first is not row
             for column in (

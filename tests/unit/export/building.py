@@ -1,4 +1,4 @@
-"""Zips as the Export API sends them, made by hand, and what came out of them."""
+"""Build zips in the format of the Export API, and unpack them."""
 
 import gzip
 import json
@@ -13,12 +13,12 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 
-from amplitude_assets.export.archive import ArchiveLimits, hours_in
-from amplitude_assets.export.client import Delivery
+from amplitude_assets.export.archive.directory import ArchiveLimits, hours_in
+from amplitude_assets.export.archive.hour_files import HourFiles
+from amplitude_assets.export.archive.members import HourJob, unpack_hour
 from amplitude_assets.export.errors import ExportError
-from amplitude_assets.export.hour_files import HourFiles
 from amplitude_assets.export.landing import Landing
-from amplitude_assets.export.members import HourJob, unpack_hour
+from amplitude_assets.export.source import Delivery
 from amplitude_assets.hours import HourRange
 
 PROJECT = 7
@@ -37,29 +37,29 @@ some_lines = st.lists(
 
 
 def one(hour: datetime) -> HourRange:
-    """The range of one hour."""
+    """Return the range of one hour."""
     return HourRange(hour, hour)
 
 
 def hours(count: int, first: datetime = HOUR) -> HourRange:
-    """A range of so many hours."""
+    """Return a range of `count` hours."""
     return HourRange(first, first + timedelta(hours=count - 1))
 
 
 def packed(*lines: bytes) -> bytes:
-    """Lines as a gzip file, each with its end."""
+    """Return lines as a gzip file, each with a newline."""
     return gzip.compress(b"".join(line + b"\n" for line in lines), mtime=1)
 
 
 def gzipped(lines: list[bytes], places: list[int], has_end: bool) -> bytes:
-    """Lines as one gzip stream, cut into gzip members at these places."""
+    """Return lines as one gzip stream, split into gzip members at these places."""
     text = b"\n".join(lines) + (b"\n" if has_end else b"")
     edges = [0, *sorted(min(place, len(text)) for place in places), len(text)]
     return b"".join(gzip.compress(text[start:end], mtime=1) for start, end in pairwise(edges))
 
 
 def name_of(part: int, hour: datetime = HOUR, project: int = PROJECT) -> str:
-    """The name of a member, with its hour unpadded as Amplitude writes it."""
+    """Return the name of a member, with the hour unpadded as in Amplitude's exports."""
     return f"{project}/{project}_{hour:%Y-%m-%d}_{hour.hour}#{part}.json.gz"
 
 
@@ -77,7 +77,7 @@ def write_zip(
 def job_of(
     zip_path: Path, folder: Path, limits: ArchiveLimits | None = None, hour: datetime = HOUR
 ) -> HourJob:
-    """The work of unpacking one hour of a zip, which holds no other."""
+    """Return the job that unpacks a zip of one hour."""
     members = hours_in(zip_path, PROJECT, one(hour))[hour]
     return HourJob(
         PROJECT, hour, zip_path, tuple(members), folder, FETCHED_AT, limits or ArchiveLimits()
@@ -94,28 +94,30 @@ def unpacked(
 
 
 def deliver(
-    landing: Landing, asked: HourRange, *members: tuple[str, bytes], attempt: str = "run-1"
+    landing: Landing, requested: HourRange, *members: tuple[str, bytes], attempt: str = "run-1"
 ) -> Delivery:
-    """Land a zip of these members, or without any the news that there is no data."""
+    """Record a delivery with a zip of these members, or without data when there are none."""
     if not members:
-        delivery = Delivery(asked, None, 0, None, FETCHED_AT, 1)
+        delivery = Delivery(requested, None, 0, None, FETCHED_AT, 1)
     else:
         path = write_zip(landing.zips / "new.zip", members)
         data = path.read_bytes()
         crc32 = f"{zlib.crc32(data):08x}"
         path = path.rename(landing.zips / f"{crc32}.zip")
-        delivery = Delivery(asked, path, len(data), crc32, FETCHED_AT, 2)
+        delivery = Delivery(requested, path, len(data), crc32, FETCHED_AT, 2)
     landing.record(delivery, attempt)
     return delivery
 
 
-def unpack_landed(landing: Landing, asked: HourRange) -> dict[datetime, HourFiles | ExportError]:
-    """Unpack hours of the landing area: each with its files or its error."""
-    return dict(landing.unpack(asked, workers=2))
+def unpack_landed(
+    landing: Landing, requested: HourRange
+) -> dict[datetime, HourFiles | ExportError]:
+    """Unpack hours of the landing area; return the files or the error of each."""
+    return dict(landing.unpack(requested, workers=2))
 
 
 def kept_lines(folder: Path, files: HourFiles) -> list[bytes]:
-    """All lines of an hour's files, read without the code under test."""
+    """Return all lines of an hour's files, read without the code under test."""
     lines: list[bytes] = []
     for file in files.files:
         text = gzip.decompress((folder / file.name).read_bytes())
@@ -125,7 +127,7 @@ def kept_lines(folder: Path, files: HourFiles) -> list[bytes]:
 
 @contextmanager
 def room_for(size: int) -> Iterator[None]:
-    """Have the system refuse files over `size` bytes, as a full disk refuses more."""
+    """Limit the size of files to `size` bytes, to simulate a full disk."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:

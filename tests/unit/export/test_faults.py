@@ -1,7 +1,8 @@
-"""Every way in which the emulator misbehaves: what is kept, what is told, and what heals.
+"""Every fault of the emulator: which hours are kept, which errors are raised, and what recovers.
 
-Six hours are asked for, and the third of them is struck. Whatever happens, the hours that come are
-those of a run that saw no fault, the others are named, and once the fault is gone all are there.
+Six hours are requested, and the third has a fault. In every case, the delivered hours equal those
+of a run without faults, the others are named in errors, and once the fault is gone all hours are
+delivered.
 """
 
 from collections.abc import Iterator
@@ -21,9 +22,11 @@ from amplitude_assets.emulator import (
     WorldSettings,
     serve,
 )
-from amplitude_assets.emulator.faults import Fault, FaultKind
-from amplitude_assets.export.archive import ArchiveLimits
-from amplitude_assets.export.client import ExportClient, RetryLimits
+from amplitude_assets.emulator.faults.rules import Fault, FaultKind
+from amplitude_assets.export.api.client import ExportClient, RetryLimits
+from amplitude_assets.export.api.download import Timeouts
+from amplitude_assets.export.archive.directory import ArchiveLimits
+from amplitude_assets.export.archive.hour_files import HourFiles, read_rejected
 from amplitude_assets.export.errors import (
     ArchiveError,
     CredentialsError,
@@ -32,22 +35,22 @@ from amplitude_assets.export.errors import (
     TooLargeError,
     UnavailableError,
 )
-from amplitude_assets.export.hour_files import HourFiles, read_rejected
 from amplitude_assets.export.landing import Landing
-from amplitude_assets.export.receiving import Timeouts
 from amplitude_assets.hours import HourRange
 
 from .building import hours, kept_lines, one
 
-FIRST = datetime(2026, 3, 2, 9, tzinfo=UTC)
-ASKED = hours(6, FIRST)
-STRUCK = list(ASKED)[2]
-OTHERS = [hour for hour in ASKED if hour != STRUCK]
-TIGHT = ArchiveLimits(max_ratio=100, ratio_from_bytes=1024**2)
-IMPATIENT = Timeouts(read=0.6, least_bytes_per_second=10_000_000)
+pytestmark = pytest.mark.integration
 
-# What passes is healed by asking again; what stays fails its hour alone, as this error.
-HEALED_BY_ASKING = {
+FIRST = datetime(2026, 3, 2, 9, tzinfo=UTC)
+REQUESTED = hours(6, FIRST)
+FAULTY = list(REQUESTED)[2]
+OTHERS = [hour for hour in REQUESTED if hour != FAULTY]
+LOW_LIMITS = ArchiveLimits(max_ratio=100, ratio_from_bytes=1024**2)
+SHORT_TIMEOUTS = Timeouts(read=0.6, least_bytes_per_second=10_000_000)
+
+# A retry recovers from transient faults; a permanent one fails its hour with this error.
+RECOVERED_BY_RETRY = {
     FaultKind.STATUS_429: RateLimitedError,
     FaultKind.STATUS_500: UnavailableError,
     FaultKind.STATUS_502: UnavailableError,
@@ -66,9 +69,9 @@ HEALED_BY_ASKING = {
     FaultKind.UNKNOWN_PROJECT: ArchiveError,
     FaultKind.HOUR_NOT_ASKED: ArchiveError,
 }
-HEALED_BY_HALVING = {FaultKind.STATUS_400_TOO_LARGE, FaultKind.STATUS_504}
-REFUSED = {FaultKind.STATUS_401, FaultKind.STATUS_403}
-FOUND_WHEN_UNPACKED = {
+RECOVERED_BY_HALVING = {FaultKind.STATUS_400_TOO_LARGE, FaultKind.STATUS_504}
+KEYS_REJECTED = {FaultKind.STATUS_401, FaultKind.STATUS_403}
+DETECTED_WHEN_UNPACKED = {
     FaultKind.ZIP_BAD_CRC,
     FaultKind.GZIP_BAD_CRC,
     FaultKind.GZIP_CUT_OFF,
@@ -76,7 +79,7 @@ FOUND_WHEN_UNPACKED = {
     FaultKind.ZIP_BOMB,
     FaultKind.GZIP_BOMB,
 }
-LINES_SET_ASIDE = {
+LINES_REJECTED = {
     FaultKind.NOT_JSON: "not JSON",
     FaultKind.NOT_UTF8: "not UTF-8",
     FaultKind.NOT_AN_OBJECT: "not a JSON object",
@@ -85,13 +88,13 @@ LINES_SET_ASIDE = {
     FaultKind.MANY_VALUES: "more than 1,000,000 values",
 }
 LINES_KEPT = {FaultKind.HUGE_LINE, FaultKind.DUPLICATE_KEYS}
-# The server says that there is no data, as it does when there is none: a later check tells.
-NOT_TOLD = {FaultKind.HOUR_NOT_FOUND}
+# The server responds as for an hour without data; only a later check finds the difference.
+UNDETECTED = {FaultKind.HOUR_NOT_FOUND}
 
 
 @dataclass
 class Outcome:
-    """What two steps made of the six hours: the hours' files, and the errors of either."""
+    """The result of both steps for the six hours: the hours' files, and the errors of each step."""
 
     files: dict[datetime, HourFiles] = field(default_factory=dict)
     not_fetched: list[ExportError] = field(default_factory=list)
@@ -121,12 +124,12 @@ def no_faults(emulator: Emulator) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def clean(world: World, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
-    """A run that saw no fault, of a server of its own."""
+    """The outcome of a run without faults, on another server."""
     with serve(world) as server:
         outcome = run(server, Landing(tmp_path_factory.mktemp("clean"), PROJECT_ID))
     assert not outcome.not_fetched
     assert not outcome.not_unpacked
-    assert all(outcome.files[hour].lines for hour in ASKED)
+    assert all(outcome.files[hour].lines for hour in REQUESTED)
     return outcome
 
 
@@ -136,7 +139,7 @@ def landing(tmp_path: Path) -> Landing:
 
 
 def pass_time(stop: Event, seconds: float) -> None:
-    """Stands in for waiting."""
+    """Return without waiting."""
 
 
 def run(
@@ -157,13 +160,13 @@ def run(
         timeout=timeout,
     )
     outcome = Outcome()
-    asked = ranges or (ASKED,)
+    requested = ranges or (REQUESTED,)
     outcome.not_fetched = client.fetch_all(
-        asked, landing.zips, on_delivery=lambda delivery: landing.record(delivery, "run")
+        requested, landing.zips, on_delivery=lambda delivery: landing.record(delivery, "run")
     )
     missing = {hour for error in outcome.not_fetched for hour in error.hours}
-    came = [hour for hours in asked for hour in hours if hour not in missing]
-    for hour, result in landing.unpack(came, workers=1, limits=limits):
+    downloaded = [hour for hours in requested for hour in hours if hour not in missing]
+    for hour, result in landing.unpack(downloaded, workers=1, limits=limits):
         if isinstance(result, HourFiles):
             outcome.files[hour] = result
         else:
@@ -171,170 +174,170 @@ def run(
     return outcome
 
 
-def patience_for(kind: FaultKind) -> Timeouts | None:
-    """The client's own timeouts, but for the fault that is about them."""
-    return IMPATIENT if kind is FaultKind.SLOW_DRIP else None
+def timeouts_for(kind: FaultKind) -> Timeouts | None:
+    """The default timeouts, except for the fault that tests them."""
+    return SHORT_TIMEOUTS if kind is FaultKind.SLOW_DRIP else None
 
 
-def assert_healed(emulator: Emulator, landing: Landing, clean: Outcome) -> None:
-    """Without the fault, one more run is like one that never saw it, and leaves nothing over."""
+def assert_recovers(emulator: Emulator, landing: Landing, clean: Outcome) -> None:
+    """Check that a run without the fault gives the clean result, and leaves no temporary files."""
     emulator.clear_faults()
     again = run(emulator, landing)
     assert not again.not_fetched
     assert not again.not_unpacked
-    assert again.digests(list(ASKED)) == clean.digests(list(ASKED))
+    assert again.digests(list(REQUESTED)) == clean.digests(list(REQUESTED))
     assert not list(landing.zips.parent.rglob("*.part"))
 
 
-def test_every_fault_is_one_that_these_tests_know() -> None:
+def test_every_fault_is_covered() -> None:
     known = [
-        *HEALED_BY_ASKING,
-        *HEALED_BY_HALVING,
-        *REFUSED,
-        *FOUND_WHEN_UNPACKED,
-        *LINES_SET_ASIDE,
+        *RECOVERED_BY_RETRY,
+        *RECOVERED_BY_HALVING,
+        *KEYS_REJECTED,
+        *DETECTED_WHEN_UNPACKED,
+        *LINES_REJECTED,
         *LINES_KEPT,
-        *NOT_TOLD,
+        *UNDETECTED,
     ]
     assert sorted(known) == sorted(FaultKind)
 
 
-@pytest.mark.parametrize("kind", sorted(HEALED_BY_ASKING))
-def test_what_passes_is_healed_by_asking_again(
+@pytest.mark.parametrize("kind", sorted(RECOVERED_BY_RETRY))
+def test_transient_faults_are_retried(
     emulator: Emulator, landing: Landing, clean: Outcome, kind: FaultKind
 ) -> None:
-    emulator.add_fault(Fault(kind, (STRUCK, STRUCK), times=1, pause_seconds=0.1))
-    outcome = run(emulator, landing, timeout=patience_for(kind))
+    emulator.add_fault(Fault(kind, (FAULTY, FAULTY), times=1, pause_seconds=0.1))
+    outcome = run(emulator, landing, timeout=timeouts_for(kind))
     assert not outcome.not_fetched
     assert not outcome.not_unpacked
-    assert outcome.digests(list(ASKED)) == clean.digests(list(ASKED))
-    assert {landing.delivery_of(hour).attempts for hour in ASKED} == {2}
-    assert_healed(emulator, landing, clean)
+    assert outcome.digests(list(REQUESTED)) == clean.digests(list(REQUESTED))
+    assert {landing.delivery_of(hour).attempts for hour in REQUESTED} == {2}
+    assert_recovers(emulator, landing, clean)
 
 
-@pytest.mark.parametrize("kind", sorted(set(HEALED_BY_ASKING) - {FaultKind.STATUS_429}))
-def test_what_stays_fails_its_hour_alone(
+@pytest.mark.parametrize("kind", sorted(set(RECOVERED_BY_RETRY) - {FaultKind.STATUS_429}))
+def test_permanent_faults_fail_their_hour_alone(
     emulator: Emulator, landing: Landing, clean: Outcome, kind: FaultKind
 ) -> None:
-    emulator.add_fault(Fault(kind, (STRUCK, STRUCK), pause_seconds=0.1))
-    outcome = run(emulator, landing, timeout=patience_for(kind))
+    emulator.add_fault(Fault(kind, (FAULTY, FAULTY), pause_seconds=0.1))
+    outcome = run(emulator, landing, timeout=timeouts_for(kind))
     assert [(type(error), error.hours) for error in outcome.not_fetched] == [
-        (HEALED_BY_ASKING[kind], one(STRUCK))
+        (RECOVERED_BY_RETRY[kind], one(FAULTY))
     ]
     assert not outcome.not_unpacked
     assert outcome.digests(OTHERS) == clean.digests(OTHERS)
-    assert_healed(emulator, landing, clean)
+    assert_recovers(emulator, landing, clean)
 
 
-def test_a_range_that_stays_limited_is_not_asked_for_in_parts(
+def test_a_rate_limited_range_is_not_halved(
     emulator: Emulator, landing: Landing, clean: Outcome
 ) -> None:
-    """More requests are no answer to a server that asks for fewer."""
-    emulator.add_fault(Fault(FaultKind.STATUS_429, (STRUCK, STRUCK), retry_after="5"))
+    """Halving would only send more requests to a server that limits their rate."""
+    emulator.add_fault(Fault(FaultKind.STATUS_429, (FAULTY, FAULTY), retry_after="5"))
     outcome = run(emulator, landing)
     assert [(type(error), error.hours) for error in outcome.not_fetched] == [
-        (RateLimitedError, ASKED)
+        (RateLimitedError, REQUESTED)
     ]
     assert len(emulator.requests) == 3
-    assert_healed(emulator, landing, clean)
+    assert_recovers(emulator, landing, clean)
 
 
-@pytest.mark.parametrize("kind", sorted(HEALED_BY_HALVING))
-def test_what_is_too_much_for_a_range_comes_in_halves(
+@pytest.mark.parametrize("kind", sorted(RECOVERED_BY_HALVING))
+def test_a_range_that_is_too_large_is_halved(
     emulator: Emulator, landing: Landing, clean: Outcome, kind: FaultKind
 ) -> None:
-    emulator.add_fault(Fault(kind, (STRUCK, STRUCK), times=2))
+    emulator.add_fault(Fault(kind, (FAULTY, FAULTY), times=2))
     outcome = run(emulator, landing)
     assert not outcome.not_fetched
-    assert outcome.digests(list(ASKED)) == clean.digests(list(ASKED))
+    assert outcome.digests(list(REQUESTED)) == clean.digests(list(REQUESTED))
     assert len(emulator.requests) == 5
-    assert_healed(emulator, landing, clean)
+    assert_recovers(emulator, landing, clean)
 
 
-@pytest.mark.parametrize("kind", sorted(HEALED_BY_HALVING))
-def test_what_is_too_much_for_an_hour_fails_it_alone(
+@pytest.mark.parametrize("kind", sorted(RECOVERED_BY_HALVING))
+def test_an_hour_that_is_too_large_fails_alone(
     emulator: Emulator, landing: Landing, clean: Outcome, kind: FaultKind
 ) -> None:
-    emulator.add_fault(Fault(kind, (STRUCK, STRUCK)))
+    emulator.add_fault(Fault(kind, (FAULTY, FAULTY)))
     outcome = run(emulator, landing)
     assert [(type(error), error.hours) for error in outcome.not_fetched] == [
-        (TooLargeError, one(STRUCK))
+        (TooLargeError, one(FAULTY))
     ]
     assert "2026-03-02T11" in str(outcome.not_fetched[0])
     assert "Amplitude's S3 export" in str(outcome.not_fetched[0])
     assert outcome.digests(OTHERS) == clean.digests(OTHERS)
-    assert_healed(emulator, landing, clean)
+    assert_recovers(emulator, landing, clean)
 
 
-@pytest.mark.parametrize("kind", sorted(REFUSED))
-def test_refused_keys_stop_at_once(
+@pytest.mark.parametrize("kind", sorted(KEYS_REJECTED))
+def test_rejected_keys_stop_at_once(
     emulator: Emulator, landing: Landing, clean: Outcome, kind: FaultKind
 ) -> None:
     emulator.add_fault(Fault(kind, times=1))
     outcome = run(emulator, landing)
     assert [(type(error), error.hours) for error in outcome.not_fetched] == [
-        (CredentialsError, ASKED)
+        (CredentialsError, REQUESTED)
     ]
     assert len(emulator.requests) == 1
-    assert_healed(emulator, landing, clean)
+    assert_recovers(emulator, landing, clean)
 
 
-@pytest.mark.parametrize("kind", sorted(FOUND_WHEN_UNPACKED))
+@pytest.mark.parametrize("kind", sorted(DETECTED_WHEN_UNPACKED))
 def test_a_damaged_member_fails_its_hour_alone(
     emulator: Emulator, landing: Landing, clean: Outcome, kind: FaultKind
 ) -> None:
-    emulator.add_fault(Fault(kind, (STRUCK, STRUCK)))
-    outcome = run(emulator, landing, limits=TIGHT)
+    emulator.add_fault(Fault(kind, (FAULTY, FAULTY)))
+    outcome = run(emulator, landing, limits=LOW_LIMITS)
     assert not outcome.not_fetched
     assert [(type(error), error.hours) for error in outcome.not_unpacked] == [
-        (ArchiveError, one(STRUCK))
+        (ArchiveError, one(FAULTY))
     ]
     assert outcome.digests(OTHERS) == clean.digests(OTHERS)
-    assert_healed(emulator, landing, clean)
+    assert_recovers(emulator, landing, clean)
 
 
-@pytest.mark.parametrize("kind", sorted(LINES_SET_ASIDE))
-def test_bad_lines_are_set_aside_and_no_others(
+@pytest.mark.parametrize("kind", sorted(LINES_REJECTED))
+def test_only_bad_lines_are_rejected(
     emulator: Emulator, landing: Landing, clean: Outcome, kind: FaultKind
 ) -> None:
-    fault = Fault(kind, (STRUCK, STRUCK))
+    fault = Fault(kind, (FAULTY, FAULTY))
     emulator.add_fault(fault)
     outcome = run(emulator, landing)
-    files, folder = outcome.files[STRUCK], landing.hour_folder(STRUCK)
+    files, folder = outcome.files[FAULTY], landing.hour_folder(FAULTY)
     rejected = list(read_rejected(folder, files))
-    bad = [line.decode("utf-8", "backslashreplace") for line in fault.extra_lines(STRUCK)]
+    bad = [line.decode("utf-8", "backslashreplace") for line in fault.extra_lines(FAULTY)]
     assert [line.line for line in rejected] == bad
-    assert all(line.reason.startswith(LINES_SET_ASIDE[kind]) for line in rejected)
-    assert (files.lines, files.rejected_lines) == (clean.files[STRUCK].lines + len(bad), len(bad))
+    assert all(line.reason.startswith(LINES_REJECTED[kind]) for line in rejected)
+    assert (files.lines, files.rejected_lines) == (clean.files[FAULTY].lines + len(bad), len(bad))
     assert outcome.digests(OTHERS) == clean.digests(OTHERS)
-    assert_healed(emulator, landing, clean)
-    assert sorted(kept_lines(folder, files)) == sorted(kept_lines(folder, clean.files[STRUCK]))
+    assert_recovers(emulator, landing, clean)
+    assert sorted(kept_lines(folder, files)) == sorted(kept_lines(folder, clean.files[FAULTY]))
 
 
 @pytest.mark.parametrize("kind", sorted(LINES_KEPT))
-def test_odd_lines_are_kept_as_they_came(
+def test_unusual_lines_are_kept_unchanged(
     emulator: Emulator, landing: Landing, clean: Outcome, kind: FaultKind
 ) -> None:
-    fault = Fault(kind, (STRUCK, STRUCK))
+    fault = Fault(kind, (FAULTY, FAULTY))
     emulator.add_fault(fault)
     outcome = run(emulator, landing)
-    files = outcome.files[STRUCK]
+    files = outcome.files[FAULTY]
     assert (files.lines, files.rejected_lines) == (
-        clean.files[STRUCK].lines + len(fault.extra_lines(STRUCK)),
+        clean.files[FAULTY].lines + len(fault.extra_lines(FAULTY)),
         0,
     )
-    assert set(fault.extra_lines(STRUCK)) <= set(kept_lines(landing.hour_folder(STRUCK), files))
-    assert_healed(emulator, landing, clean)
+    assert set(fault.extra_lines(FAULTY)) <= set(kept_lines(landing.hour_folder(FAULTY), files))
+    assert_recovers(emulator, landing, clean)
 
 
-@pytest.mark.parametrize("asked", [ASKED, one(STRUCK)])
-def test_an_hour_that_is_said_to_be_empty_is_empty_until_asked_again(
-    emulator: Emulator, landing: Landing, clean: Outcome, asked: HourRange
+@pytest.mark.parametrize("requested", [REQUESTED, one(FAULTY)])
+def test_an_hour_reported_as_empty_is_empty_until_the_next_request(
+    emulator: Emulator, landing: Landing, clean: Outcome, requested: HourRange
 ) -> None:
-    emulator.add_fault(Fault(FaultKind.HOUR_NOT_FOUND, (STRUCK, STRUCK)))
-    outcome = run(emulator, landing, asked)
-    assert (outcome.files[STRUCK].status, outcome.files[STRUCK].lines) == ("empty", 0)
-    assert_healed(emulator, landing, clean)
+    emulator.add_fault(Fault(FaultKind.HOUR_NOT_FOUND, (FAULTY, FAULTY)))
+    outcome = run(emulator, landing, requested)
+    assert (outcome.files[FAULTY].status, outcome.files[FAULTY].lines) == ("empty", 0)
+    assert_recovers(emulator, landing, clean)
 
 
 def test_many_ranges_at_once_are_the_same_hours(
@@ -342,7 +345,7 @@ def test_many_ranges_at_once_are_the_same_hours(
 ) -> None:
     for kind in (FaultKind.STATUS_503, FaultKind.RESET_IN_BODY, FaultKind.ZIP_CUT_OFF):
         emulator.add_fault(Fault(kind, times=2))
-    # One hour may meet all six.
-    outcome = run(emulator, landing, *(one(hour) for hour in ASKED), attempts=7)
+    # All six faults may occur for one hour.
+    outcome = run(emulator, landing, *(one(hour) for hour in REQUESTED), attempts=7)
     assert not outcome.not_fetched
-    assert outcome.digests(list(ASKED)) == clean.digests(list(ASKED))
+    assert outcome.digests(list(REQUESTED)) == clean.digests(list(REQUESTED))

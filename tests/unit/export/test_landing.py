@@ -1,4 +1,4 @@
-"""The landing area: what is recorded comes back, and what is no longer there says what makes it."""
+"""The landing area: records are read back, and errors name the asset to materialise."""
 
 import os
 import threading
@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from amplitude_assets.export.client import Delivery
-from amplitude_assets.export.errors import ArchiveError, DiskError, ExportError, LandingError
-from amplitude_assets.export.hour_files import HourFiles
+from amplitude_assets.export.archive.hour_files import HourFiles
+from amplitude_assets.export.errors import ArchiveError, ExportError, LandingError
 from amplitude_assets.export.landing import Landing
+from amplitude_assets.export.source import Delivery
 from amplitude_assets.hours import HOUR as AN_HOUR
+from amplitude_assets.streams.part_files import DiskError
 
 from .building import (
     FETCHED_AT,
@@ -46,7 +47,7 @@ def test_a_delivery_is_recorded_for_each_of_its_hours(landing: Landing) -> None:
         assert (record.fetched_at, record.attempts) == (FETCHED_AT, 2)
 
 
-def test_what_arrived_is_unpacked_and_recorded(landing: Landing) -> None:
+def test_a_delivery_is_unpacked_and_recorded(landing: Landing) -> None:
     later = HOUR + 2 * AN_HOUR
     deliver(
         landing, hours(3), (name_of(0), packed(EVENT, b"oops")), (name_of(0, later), packed(EVENT))
@@ -92,7 +93,7 @@ def test_a_zip_of_other_hours_fails_all_of_its_hours(landing: Landing) -> None:
     }
 
 
-def test_an_hour_that_did_not_arrive_says_what_brings_it(landing: Landing) -> None:
+def test_a_missing_hour_names_the_asset_to_materialise(landing: Landing) -> None:
     expected = "materialise raw_export_zip for 2026-09-01T05 first"
     with pytest.raises(LandingError, match=expected):
         landing.delivery_of(HOUR)
@@ -102,18 +103,18 @@ def test_an_hour_that_did_not_arrive_says_what_brings_it(landing: Landing) -> No
 
 
 @pytest.mark.parametrize(
-    "spoil",
+    "damage",
     [
         Path.unlink,
         lambda path: path.write_bytes(path.read_bytes()[:-1]),
         lambda path: path.write_bytes(b""),
     ],
-    ids=["gone", "cut", "emptied"],
+    ids=["deleted", "truncated", "emptied"],
 )
-def test_a_zip_that_is_no_longer_whole_is_told(landing: Landing, spoil: object) -> None:
+def test_a_truncated_zip_is_an_error(landing: Landing, damage: object) -> None:
     delivery = deliver(landing, one(HOUR), (name_of(0), packed(EVENT)))
-    assert callable(spoil)
-    spoil(delivery.path)
+    assert callable(damage)
+    damage(delivery.path)
     result = unpack_landed(landing, one(HOUR))[HOUR]
     assert isinstance(result, LandingError)
     assert "materialise raw_export_zip for 2026-09-01T05 first" in str(result)
@@ -124,7 +125,7 @@ def test_a_zip_that_is_no_longer_whole_is_told(landing: Landing, spoil: object) 
     ("name", "asset"),
     [("delivery.json", "raw_export_zip"), ("files.json", "hourly_json_files")],
 )
-def test_a_record_that_cannot_be_read_is_told(
+def test_an_unreadable_record_is_an_error(
     landing: Landing, name: str, asset: str, text: bytes
 ) -> None:
     deliver(landing, one(HOUR), (name_of(0), packed(EVENT)))
@@ -135,7 +136,7 @@ def test_a_record_that_cannot_be_read_is_told(
 
 
 @pytest.mark.parametrize("which", ["files", "rejected_file"])
-def test_an_hours_file_that_is_cut_is_told(landing: Landing, which: str) -> None:
+def test_a_truncated_file_of_an_hour_is_an_error(landing: Landing, which: str) -> None:
     deliver(landing, one(HOUR), (name_of(0), packed(EVENT, b"oops")))
     unpack_landed(landing, one(HOUR))
     files = landing.files_of(HOUR)
@@ -143,11 +144,13 @@ def test_an_hours_file_that_is_cut_is_told(landing: Landing, which: str) -> None
     assert file is not None
     path = landing.hour_folder(HOUR) / file.name
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(LandingError, match="is gone or cut; materialise hourly_json_files"):
+    with pytest.raises(
+        LandingError, match="is missing or truncated; materialise hourly_json_files"
+    ):
         landing.files_of(HOUR)
 
 
-def test_a_retry_knows_what_its_run_has_brought(landing: Landing) -> None:
+def test_a_retry_knows_what_its_run_has_downloaded(landing: Landing) -> None:
     deliver(landing, one(HOUR), (name_of(0), packed(EVENT)), attempt="run-1")
     deliver(landing, one(HOUR + AN_HOUR), attempt="run-1")
     assert [landing.has_delivery(hour, "run-1") for hour in hours(3)] == [True, True, False]
@@ -158,26 +161,26 @@ def test_a_retry_knows_what_its_run_has_brought(landing: Landing) -> None:
     assert not landing.has_delivery(HOUR, "run-1")
 
 
-def test_projects_are_apart(landing: Landing, tmp_path: Path) -> None:
+def test_projects_have_separate_folders(landing: Landing, tmp_path: Path) -> None:
     deliver(landing, one(HOUR))
     with pytest.raises(LandingError):
         Landing(tmp_path / "landing", PROJECT + 1).delivery_of(HOUR)
 
 
-def test_two_at_the_same_hours_do_not_break_each_other(landing: Landing) -> None:
-    """Both unpack while both record again: each ends with whole hours, and no leftovers."""
-    asked = hours(6)
+def test_concurrent_processes_on_the_same_hours_do_not_conflict(landing: Landing) -> None:
+    """Both unpack and record at the same time; each ends with complete hours and no leftovers."""
+    requested = hours(6)
     members = [
-        (name_of(n, hour), packed(EVENT, b'{"n":%d}' % n)) for hour in asked for n in range(3)
+        (name_of(n, hour), packed(EVENT, b'{"n":%d}' % n)) for hour in requested for n in range(3)
     ]
-    delivery = deliver(landing, asked, *members)
+    delivery = deliver(landing, requested, *members)
     failures: list[object] = []
 
     def work() -> None:
         for _ in range(3):
             landing.record(delivery, "run")
             failures.extend(
-                r for _, r in landing.unpack(asked, workers=2) if not isinstance(r, HourFiles)
+                r for _, r in landing.unpack(requested, workers=2) if not isinstance(r, HourFiles)
             )
 
     threads = [threading.Thread(target=work) for _ in range(3)]
@@ -186,7 +189,7 @@ def test_two_at_the_same_hours_do_not_break_each_other(landing: Landing) -> None
     for thread in threads:
         thread.join()
     assert not failures
-    assert all(landing.files_of(hour).lines == 6 for hour in asked)
+    assert all(landing.files_of(hour).lines == 6 for hour in requested)
     assert not list(landing.zips.parent.rglob("*.part"))
 
 
@@ -202,7 +205,7 @@ def test_a_full_disk_stops_with_the_folder_and_the_setting(landing: Landing) -> 
     assert not list(landing.zips.parent.rglob("*.part"))
 
 
-def test_a_folder_that_cannot_be_made_stops_with_its_name(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_named(tmp_path: Path) -> None:
     (tmp_path / "landing").write_text("a file where the folder should be")
     landing = Landing(tmp_path / "landing", PROJECT)
     with pytest.raises(DiskError, match=r"cannot write in .*hours/2026-09-01T05.*DATA_DIR"):

@@ -1,4 +1,4 @@
-"""The landing area is tidied: what is done with or old goes, and what an hour still needs stays."""
+"""Deleting from the landing area: finished and old hours, but no file that an hour needs."""
 
 import os
 from datetime import UTC, datetime, timedelta
@@ -23,8 +23,8 @@ def landing(tmp_path: Path) -> Landing:
     return Landing(tmp_path / "landing", PROJECT)
 
 
-def grow_old(path: Path, moment: datetime = LONG_AGO) -> None:
-    """Have a file or a folder and all that is in it be last written at a moment."""
+def make_old(path: Path, moment: datetime = LONG_AGO) -> None:
+    """Set the modification time of a file, or of a folder and everything in it."""
     for each in [*path.rglob("*"), path]:
         os.utime(each, (moment.timestamp(), moment.timestamp()))
 
@@ -49,7 +49,7 @@ def test_a_new_delivery_leaves_the_old_zip_to_the_sweep(landing: Landing) -> Non
     assert new.path is not None
     sweep(landing, YESTERDAY)
     assert old.path.exists()
-    grow_old(landing.zips)
+    make_old(landing.zips)
     sweep(landing, YESTERDAY)
     assert not old.path.exists()
     assert new.path.exists()
@@ -58,13 +58,13 @@ def test_a_new_delivery_leaves_the_old_zip_to_the_sweep(landing: Landing) -> Non
 def test_a_sweep_removes_hours_and_zips_that_are_old(landing: Landing) -> None:
     deliver(landing, hours(2), (name_of(0), packed(EVENT)))
     unpack_landed(landing, hours(2))
-    grow_old(landing.zips)
-    grow_old(landing.hour_folder(HOUR))
+    make_old(landing.zips)
+    make_old(landing.hour_folder(HOUR))
     sweep(landing, YESTERDAY)
     assert not landing.hour_folder(HOUR).exists()
     assert landing.files_of(HOUR + AN_HOUR).status == "empty"
     assert landing.delivery_of(HOUR + AN_HOUR).zip is not None
-    grow_old(landing.hour_folder(HOUR + AN_HOUR))
+    make_old(landing.hour_folder(HOUR + AN_HOUR))
     sweep(landing, YESTERDAY)
     assert not list(landing.zips.iterdir())
     assert not list(landing.hour_folder(HOUR).parent.iterdir())
@@ -72,21 +72,21 @@ def test_a_sweep_removes_hours_and_zips_that_are_old(landing: Landing) -> None:
 
 def test_an_old_hour_that_was_unpacked_again_stays(landing: Landing) -> None:
     deliver(landing, one(HOUR), (name_of(0), packed(EVENT)))
-    grow_old(landing.zips)
-    grow_old(landing.hour_folder(HOUR))
+    make_old(landing.zips)
+    make_old(landing.hour_folder(HOUR))
     unpack_landed(landing, one(HOUR))
     sweep(landing, YESTERDAY)
     assert landing.files_of(HOUR).lines == 1
     assert landing.delivery_of(HOUR).zip is not None
 
 
-def test_a_sweep_removes_what_crashes_left(landing: Landing) -> None:
+def test_a_sweep_deletes_leftovers_of_crashes(landing: Landing) -> None:
     deliver(landing, one(HOUR), (name_of(0), packed(EVENT)))
     folder = landing.hour_folder(HOUR)
     for place in (landing.zips, folder):
         (place / ".old.part").write_bytes(b"half")
         (place / ".new.part").write_bytes(b"half")
-        grow_old(place / ".old.part")
+        make_old(place / ".old.part")
     (folder.parent / ".trash-1").mkdir()
     (folder.parent / ".trash-1" / "file").write_bytes(b"")
     sweep(landing, YESTERDAY)
@@ -96,6 +96,6 @@ def test_a_sweep_removes_what_crashes_left(landing: Landing) -> None:
     assert landing.delivery_of(HOUR).zip is not None
 
 
-def test_a_sweep_of_nothing_is_no_error(landing: Landing) -> None:
+def test_a_sweep_of_an_empty_area_succeeds(landing: Landing) -> None:
     sweep(landing, datetime.now(UTC))
     clear(landing, [HOUR])

@@ -1,4 +1,4 @@
-"""A lake and a DuckDB file with two people in them, in every place a person can be in."""
+"""A lake and a DuckDB file with two people in every place that may have a person's data."""
 
 import gzip
 import json
@@ -9,15 +9,16 @@ from pathlib import Path
 import duckdb
 
 from amplitude_assets.export.landing import Landing
+from amplitude_assets.forgetting.lake import LakeContents
 from amplitude_assets.forgetting.person import Person, find_person
-from amplitude_assets.forgetting.proof import prove
-from amplitude_assets.forgetting.removal import Places, find_hours, put_on_list, remove
+from amplitude_assets.forgetting.proof import count_remaining
+from amplitude_assets.forgetting.removal import Places, Removal, find_hours, put_on_list, remove
 from amplitude_assets.hours import HOUR, parse_hour
+from amplitude_assets.lake.commit import publish_hour
 from amplitude_assets.lake.forgotten import read_requests
 from amplitude_assets.lake.layout import merge_prefix, rejected_key
-from amplitude_assets.lake.publish import publish_hour
 from amplitude_assets.lake.store import Lake
-from amplitude_assets.warehouse.duckdb import DuckDBWarehouse
+from amplitude_assets.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tests.faults.child import die, patch_nth
 from tests.support.lake import PROJECT, manifest_of, publish
 
@@ -28,7 +29,7 @@ BOB = {"amplitude_id": 77_003, "user_id": "bob@example.com"}
 
 
 def line(who: dict[str, object], number: int, **fields: object) -> bytes:
-    """A line of somebody, told apart by its number."""
+    """Return a line of a person, unique by its number."""
     return json.dumps({"uuid": f"u-{number}", **who, **fields}).encode()
 
 
@@ -55,7 +56,7 @@ class ForgettingPlace:
         """Load hours of both: some lines, all, none, an older delivery, bad lines, merges."""
         files = self.folder / "files"
         publish(self.lake, FIRST, [[line(ANNA, 0)], [line(BOB, 1)]], files)  # delivered again
-        self._publish(FIRST, [[line(ANNA, 2), line(BOB, 3)], [line(BOB, 4)]], files)
+        self.publish_first_hour()
         merged = line(ANNA_BEFORE, 5, data={"merged_amplitude_id": 77_001})
         self._publish(FIRST + HOUR, [[merged]], files)
         bad = ["{half of anna@example.com", "{half of bob@example.com"]
@@ -71,6 +72,11 @@ class ForgettingPlace:
         publish(self.lake, FIRST + 3 * HOUR, [[line(ANNA, 7), line(BOB, 8)]], files)
         (self.folder / "landing" / str(PROJECT) / "zips").mkdir(parents=True)
         (self.folder / "landing" / str(PROJECT) / "zips" / "of-anna.zip").touch()
+
+    def publish_first_hour(self) -> None:
+        """Publish the first hour with today's data of Amplitude."""
+        lines = [[line(ANNA, 2), line(BOB, 3)], [line(BOB, 4)]]
+        self._publish(FIRST, lines, self.folder / "files")
 
     def _publish(
         self, hour: datetime, lines: list[list[bytes]], files: Path, bad: list[str] | None = None
@@ -95,20 +101,24 @@ class ForgettingPlace:
         return find_person(self.places.warehouse, PROJECT, ["anna@example.com"], [], requests)
 
     def forget(self) -> int:
-        """Forget Anna, up to bronze."""
+        """Forget Anna in lake and bronze."""
         person = self.find()
         contents = find_hours(self.places, person)
         put_on_list(self.places, person)
+        return self.remove(person, contents).lines
+
+    def remove(self, person: Person, contents: LakeContents) -> Removal:
+        """Remove Anna from landing area, lake and bronze."""
         return remove(self.places, person, contents, lambda _hours, _lines: None)
 
     def left(self) -> dict[str, int]:
-        """Return where something is left of her."""
+        """Return the places that still have data of Anna."""
         found = self.find()
         find_hours(self.places, found)
-        return {one.place: one.rows for one in prove(self.places, found) if one.rows}
+        return {one.place: one.rows for one in count_remaining(self.places, found) if one.rows}
 
     def state(self) -> dict[str, object]:
-        """Return what lake and bronze hold, without when."""
+        """Return the contents of lake and bronze, without times."""
         objects = {
             path.relative_to(self.folder).as_posix(): gzip.decompress(path.read_bytes())
             for path in (self.folder / "lake").rglob("*.gz")
@@ -131,6 +141,6 @@ class ForgettingPlace:
 
 
 def forget_until_killed(folder: Path, where: str, what: str, nth: int, after: bool) -> None:
-    """Forget, and die at the `nth` call of a function: before it, or after it is done."""
+    """Forget, and exit at the `nth` call of a function, before or after it runs."""
     with patch_nth(where, what, nth, after, die):
         ForgettingPlace(folder).forget()

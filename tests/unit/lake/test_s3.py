@@ -1,4 +1,4 @@
-"""What is S3's own: parts, checksums, encryption, storage class, long lists, any endpoint."""
+"""S3 specifics: multipart uploads, checksums, encryption, storage class, long lists, endpoints."""
 
 import os
 import re
@@ -17,12 +17,14 @@ from moto.s3.models import s3_backends
 from obstore.auth.boto3 import Boto3CredentialProvider
 
 from amplitude_assets.config import Settings, SettingsError, load_settings
+from amplitude_assets.connections.lake import open_lake
 from amplitude_assets.hours import parse_hour
 from amplitude_assets.lake.manifest import LakeObject
 from amplitude_assets.lake.store import LakeError
-from amplitude_assets.resources import open_lake
 from tests.support.http import serving
-from tests.support.s3 import BUCKET, S3Server, error_of, refusing, requests_taken, s3_server
+from tests.support.s3 import BUCKET, S3Server, error_of, recorded_requests, refusing, s3_server
+
+pytestmark = pytest.mark.integration
 
 KEY_ID = "arn:aws:kms:eu-central-1:123456789012:key/1"
 
@@ -44,15 +46,15 @@ def put(server: S3Server, settings: Settings, data: bytes, path: Path) -> dict[s
 
 
 def held(server: S3Server, key: str) -> dict[str, object]:
-    """Return what the bucket says of an object, asked with another client."""
-    said: dict[str, object] = server.resource.get_client().head_object(
+    """Return an object's metadata, read with another client."""
+    metadata: dict[str, object] = server.resource.get_client().head_object(
         Bucket=BUCKET, Key=f"p/{key}", ChecksumMode="ENABLED"
     )
-    return said
+    return metadata
 
 
 @pytest.mark.parametrize("size", [5, 12 * 1024**2])
-def test_files_are_encrypted_classed_and_checked_in_one_part_or_in_many(
+def test_uploads_have_encryption_storage_class_and_checksums_in_one_or_many_parts(
     server: S3Server, tmp_path: Path, size: int
 ) -> None:
     settings = Settings(
@@ -61,40 +63,42 @@ def test_files_are_encrypted_classed_and_checked_in_one_part_or_in_many(
         lake_kms_key_id=KEY_ID,
         lake_storage_class="STANDARD_IA",
     )
-    with requests_taken() as taken:
+    with recorded_requests() as recorded:
         of_file = put(server, settings, os.urandom(size), tmp_path / "f")
         open_lake(settings, server.resource).write("manifest", b"{}")
-    for said in (of_file, held(server, "manifest")):
-        assert (said["ServerSideEncryption"], said["SSEKMSKeyId"]) == ("aws:kms", KEY_ID)
+    for metadata in (of_file, held(server, "manifest")):
+        assert (metadata["ServerSideEncryption"], metadata["SSEKMSKeyId"]) == ("aws:kms", KEY_ID)
     assert of_file["StorageClass"] == "STANDARD_IA"
     assert "StorageClass" not in held(server, "manifest")
     parts = re.search(r"-(\d+)\"$", str(of_file["ETag"]))
     assert (parts and parts[1]) == (None if size < 1024 else "3")
-    encrypting = [item.headers for item in taken if "x-amz-server-side-encryption" in item.headers]
+    encrypting = [
+        item.headers for item in recorded if "x-amz-server-side-encryption" in item.headers
+    ]
     bucket_key = "x-amz-server-side-encryption-bucket-key-enabled"
     assert [headers[bucket_key] for headers in encrypting] == ["true", "true"]
-    # S3 refuses bytes that are not those of the checksum that comes with them.
-    sent = [request for request in taken if request.method == "PUT"]
+    # S3 rejects bytes that do not match the checksum that is sent with them.
+    sent = [request for request in recorded if request.method == "PUT"]
     assert len(sent) == (2 if size < 1024 else 4)
     for request in sent:
         digest = b64encode(sha256(request.body).digest()).decode()
         assert request.headers["x-amz-checksum-sha256"] == digest
 
 
-def test_the_bucket_pays_for_what_is_asked_of_it(server: S3Server, tmp_path: Path) -> None:
+def test_requests_do_not_use_requester_pays(server: S3Server, tmp_path: Path) -> None:
     lake = open_lake(Settings(lake_url=f"s3://{BUCKET}/pays"), server.resource)
-    with requests_taken() as taken:
+    with recorded_requests() as recorded:
         lake.write("k", b"x")
         assert list(lake.list_keys("")) == ["k"]
         assert b"".join(lake.get_object("k")) == b"x"
         lake.delete("k")
-    assert [request.method for request in taken] == ["PUT", "GET", "GET", "POST"]
-    assert not any("x-amz-request-payer" in request.headers for request in taken)
+    assert [request.method for request in recorded] == ["PUT", "GET", "GET", "POST"]
+    assert not any("x-amz-request-payer" in request.headers for request in recorded)
 
 
 def test_thousands_of_objects_are_listed(server: S3Server) -> None:
     names = {f"many/{number:04}" for number in range(1100)}
-    # Put there behind the server's back: over HTTP it takes a hundredth of a second for each.
+    # Written directly to moto's state: over HTTP, each takes a hundredth of a second.
     backend = s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
     for name in names:
         backend.put_object(BUCKET, f"q/{name}", b"")
@@ -102,7 +106,7 @@ def test_thousands_of_objects_are_listed(server: S3Server) -> None:
     assert set(lake.list_keys("many/")) == names
 
 
-def test_keys_are_asked_for_again_before_those_of_a_role_can_have_expired(
+def test_keys_are_renewed_before_those_of_a_role_expire(
     server: S3Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held: list[timedelta] = []
@@ -122,24 +126,24 @@ def test_keys_are_asked_for_again_before_those_of_a_role_can_have_expired(
     assert max(held) <= timedelta(seconds=renewed_before)
 
 
-# What S3 answers (https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html).
+# S3's responses (https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html).
 MOVED = error_of("PermanentRedirect", "The bucket you are attempting to access must be addressed")
 WRONG_REGION = (
     "The authorization header is malformed; the region 'x' is wrong; expecting 'us-west-2'"
 )
 NOT_AUTHORIZED = "User: arn:aws:iam::1:user/a is not authorized to perform: s3:GetObject"
-REFUSALS: dict[str, tuple[tuple[int, str] | tuple[int, str, str], str]] = {
-    "another region, told in a header": (
+S3_ERRORS: dict[str, tuple[tuple[int, str] | tuple[int, str, str], str]] = {
+    "another region, named in a header": (
         (301, MOVED, "eu-west-1"),
-        "the bucket is in eu-west-1, and not in eu-central-1; set AWS_REGION=eu-west-1",
+        "the bucket is in eu-west-1, not in eu-central-1; set AWS_REGION=eu-west-1",
     ),
-    "another region, told nowhere": (
+    "another region, not named": (
         (301, MOVED),
         "the bucket is in another region; set AWS_REGION",
     ),
     "another region than the one signed for": (
         (400, error_of("AuthorizationHeaderMalformed", WRONG_REGION)),
-        "the bucket is in us-west-2, and not in eu-central-1; set AWS_REGION=us-west-2",
+        "the bucket is in us-west-2, not in eu-central-1; set AWS_REGION=us-west-2",
     ),
     "unknown key": (
         (403, error_of("InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist")),
@@ -147,48 +151,48 @@ REFUSALS: dict[str, tuple[tuple[int, str] | tuple[int, str, str], str]] = {
     ),
     "wrong secret": (
         (403, error_of("SignatureDoesNotMatch", "The request signature we calculated differs")),
-        "the secret key is not the one of the access key",
+        "the secret key does not match the access key",
     ),
     "token of other keys": (
         (400, error_of("InvalidToken", "The provided token is malformed or otherwise invalid.")),
-        "the session token is not one of this access key",
+        "the session token does not belong to the access key",
     ),
-    "keys have ended": (
+    "expired keys": (
         (400, error_of("ExpiredToken", "The provided token has expired.")),
         "the keys have expired",
     ),
     "denied": (
         (403, error_of("AccessDenied", "Access Denied")),
-        f"lack the right; is {BUCKET} in LAKE_URL your bucket?",
+        f"Otherwise: check that {BUCKET} in LAKE_URL is your bucket",
     ),
-    "denied, with who and what": (
+    "denied, with the user and the action": (
         (403, error_of("AccessDenied", NOT_AUTHORIZED)),
-        f"lack the right ({NOT_AUTHORIZED});",
+        f"lack permission ({NOT_AUTHORIZED});",
     ),
-    "denied without a word": ((403, ""), "access denied"),
+    "denied, without a body": ((403, ""), "access denied"),
     "clock": (
         (403, error_of("RequestTimeTooSkewed", "The difference is too large.")),
         "the clock of this machine is wrong",
     ),
     "no bucket": (
         (404, error_of("NoSuchBucket", "The specified bucket does not exist")),
-        "there is no such bucket; write your bucket's name in LAKE_URL",
+        "the bucket does not exist; set LAKE_URL to your bucket",
     ),
     "something else": (
         (400, error_of("KMS.NotFoundException", "Invalid keyId")),
-        "S3 says KMS.NotFoundException: Invalid keyId",
+        "S3 returned KMS.NotFoundException: Invalid keyId",
     ),
 }
 
 
-def test_aws_is_asked_where_its_own_tools_ask_it(
+def test_the_default_endpoint_is_that_of_awss_own_tools(
     server: S3Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: set[str] = set()
+    connected: set[str] = set()
 
     class Proxy(BaseHTTPRequestHandler):
         def do_CONNECT(self) -> None:
-            asked.add(self.path)
+            connected.add(self.path)
             self.send_error(403)
 
     keys = server.resource.model_copy(update={"endpoint_url": None, "region_name": "cn-north-1"})
@@ -197,22 +201,22 @@ def test_aws_is_asked_where_its_own_tools_ask_it(
             monkeypatch.setenv(name, proxy)
         for name in ("NO_PROXY", "no_proxy"):
             monkeypatch.delenv(name, raising=False)
-        with pytest.raises(LakeError, match="AWS_REGION a region of AWS"):
+        with pytest.raises(LakeError, match="AWS_REGION is a region of AWS"):
             open_lake(Settings(lake_url=f"s3://{BUCKET}/p"), keys).write("k", b"")
     # https://docs.amazonaws.cn/en_us/aws/latest/userguide/endpoints-Beijing.html
-    assert asked == {"s3.cn-north-1.amazonaws.com.cn:443"}
+    assert connected == {"s3.cn-north-1.amazonaws.com.cn:443"}
 
 
-@pytest.mark.parametrize("case", REFUSALS)
-def test_what_s3_refuses_is_told_in_words(tmp_path: Path, case: str) -> None:
-    answer, said = REFUSALS[case]
+@pytest.mark.parametrize("case", S3_ERRORS)
+def test_s3_errors_are_explained(tmp_path: Path, case: str) -> None:
+    answer, expected = S3_ERRORS[case]
     path = tmp_path / "f"
     path.write_bytes(b"x")
     item = LakeObject(key="e/1", member="", bytes=1, lines=1, sha256="0" * 64)
     with refusing(*answer) as server:
         lake = open_lake(Settings(lake_url=f"s3://{BUCKET}/p"), server.resource)
         attempts: list[Callable[[], object]] = [
-            # It begins with a HEAD, whose answer has no reason.
+            # It begins with a HEAD request, whose response has no body with the reason.
             lambda: lake.put_object(item, path),
             lambda: list(lake.list_keys("")),
             lambda: lake.read_manifest(1, parse_hour("2026-09-01T05")),
@@ -221,13 +225,13 @@ def test_what_s3_refuses_is_told_in_words(tmp_path: Path, case: str) -> None:
             lambda: lake.delete("e/1"),
         ]
         for attempt in attempts:
-            with pytest.raises(LakeError, match=r"cannot \w+.* s3://") as refused:
+            with pytest.raises(LakeError, match=r"cannot \w+.* s3://") as raised:
                 attempt()
-            assert said in str(refused.value)
-            assert server.resource.aws_secret_access_key not in str(refused.value)
+            assert expected in str(raised.value)
+            assert server.resource.aws_secret_access_key not in str(raised.value)
 
 
-def test_a_key_without_its_kind_of_encryption_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kms_key_requires_kms_encryption(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LAKE_KMS_KEY_ID", KEY_ID)
     with pytest.raises(SettingsError, match="LAKE_ENCRYPTION=aws:kms"):
         load_settings()

@@ -1,6 +1,7 @@
-"""The store does the same on a folder and on S3; S3 is moto's server, over HTTP."""
+"""The store behaves the same on a folder and on S3 (moto's server, over HTTP)."""
 
 import errno
+import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,12 +9,15 @@ from pathlib import Path
 import pytest
 
 from amplitude_assets.config import Settings
+from amplitude_assets.connections.lake import open_lake
 from amplitude_assets.hours import HOUR, parse_hour
 from amplitude_assets.lake.layout import event_key, manifest_key, rejected_key
-from amplitude_assets.lake.store import Lake, LakeError
-from amplitude_assets.resources import open_lake
+from amplitude_assets.lake.manifest import LakeObject
+from amplitude_assets.lake.store import DamagedError, Lake, LakeError
 from tests.support.lake import PROJECT, manifest_of, publish
-from tests.support.s3 import BUCKET, s3_server
+from tests.support.s3 import BUCKET, recorded_requests, s3_server
+
+pytestmark = pytest.mark.integration
 
 HOUR_5 = parse_hour("2026-09-01T05")
 
@@ -43,13 +47,13 @@ def test_an_hour_that_was_never_published_has_no_manifest(lake: Lake) -> None:
     assert lake.read_manifest(PROJECT, HOUR_5 + HOUR) is None
 
 
-def test_an_object_that_is_there_is_not_sent_again(lake: Lake, tmp_path: Path) -> None:
+def test_an_existing_object_is_not_sent_again(lake: Lake, tmp_path: Path) -> None:
     _, [(item, path)] = manifest_of(HOUR_5, [[b"{}"]], tmp_path / "files")
     assert lake.put_object(item, path) is True
     assert lake.put_object(item, path) is False
 
 
-def test_a_cut_object_is_sent_again(lake: Lake, tmp_path: Path) -> None:
+def test_a_truncated_object_is_sent_again(lake: Lake, tmp_path: Path) -> None:
     _, [(item, path)] = manifest_of(HOUR_5, [[b'{"a": 1}']], tmp_path / "files")
     whole = path.read_bytes()
     lake.write(item.key, whole[:10])
@@ -57,7 +61,51 @@ def test_a_cut_object_is_sent_again(lake: Lake, tmp_path: Path) -> None:
     assert b"".join(lake.get_object(item.key)) == whole
 
 
-def test_an_object_outlives_the_file_it_was_made_of(lake: Lake, tmp_path: Path) -> None:
+@pytest.mark.parametrize("large", [False, True])
+def test_an_object_with_other_bytes_of_the_same_size_is_replaced(
+    lake: Lake, tmp_path: Path, large: bool
+) -> None:
+    """A large file is uploaded to S3 in parts."""
+    _, [(item, path)] = manifest_of(HOUR_5, [[b'{"a": 1}']], tmp_path / "files")
+    if large:
+        whole = os.urandom(11 * 1024**2)
+        path.write_bytes(whole)
+        sha256 = hashlib.sha256(whole).hexdigest()
+        item = item.model_copy(update={"bytes": len(whole), "sha256": sha256})
+    whole = path.read_bytes()
+    lake.write(item.key, whole[:-1] + bytes([whole[-1] ^ 1]))
+    assert lake.put_object(item, path) is True
+    assert b"".join(lake.get_object(item.key)) == whole
+    assert lake.put_object(item, path) is False
+
+
+def test_an_existing_object_in_s3_is_not_downloaded(tmp_path: Path) -> None:
+    whole = os.urandom(11 * 1024**2)
+    with s3_server() as server:
+        lake = open_lake(Settings(lake_url=f"s3://{BUCKET}"), server.resource)
+        for size in (100, len(whole)):
+            path = tmp_path / str(size)
+            path.write_bytes(whole[:size])
+            sha256 = hashlib.sha256(whole[:size]).hexdigest()
+            key = event_key(PROJECT, HOUR_5, sha256)
+            item = LakeObject(key=key, member="", bytes=size, lines=1, sha256=sha256)
+            assert lake.put_object(item, path) is True
+            with recorded_requests() as recorded:
+                assert lake.put_object(item, path) is False
+            assert [request.method for request in recorded] == ["HEAD"]
+
+
+def test_a_damaged_file_does_not_replace_a_damaged_object(tmp_path: Path) -> None:
+    lake = Lake((tmp_path / "lake").as_uri())
+    _, [(item, path)] = manifest_of(HOUR_5, [[b'{"a": 1}']], tmp_path / "files")
+    lake.put_object(item, path)
+    with path.open("r+b") as file:  # the object is a hard link to it
+        file.write(b"?")
+    with pytest.raises(LakeError, match=r"is damaged, and so is .* run --from 2026-09-01T05"):
+        lake.put_object(item, path)
+
+
+def test_an_object_survives_the_deletion_of_its_file(lake: Lake, tmp_path: Path) -> None:
     _, [(item, path)] = manifest_of(HOUR_5, [[b'{"a": 1}']], tmp_path / "files")
     whole = path.read_bytes()
     assert lake.put_object(item, path) is True
@@ -67,22 +115,22 @@ def test_an_object_outlives_the_file_it_was_made_of(lake: Lake, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("reason", [errno.EXDEV, errno.EPERM, errno.EMLINK])
-def test_where_a_file_can_have_no_second_name_it_is_copied(
+def test_a_file_is_copied_where_hard_links_are_impossible(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reason: int
 ) -> None:
-    def refuse(*_: object) -> None:
+    def fail(*_: object) -> None:
         raise OSError(reason, os.strerror(reason))
 
     lake = Lake((tmp_path / "lake").as_uri())
     _, [(item, path)] = manifest_of(HOUR_5, [[b'{"a": 1}']], tmp_path / "files")
-    # Another disk cannot be had in a test; the system's answer is what it would be.
-    monkeypatch.setattr(os, "link", refuse)
+    # Simulates another disk with the error that the system would raise.
+    monkeypatch.setattr(os, "link", fail)
     assert lake.put_object(item, path) is True
     assert path.stat().st_nlink == 1
     assert b"".join(lake.get_object(item.key)) == path.read_bytes()
 
 
-def test_in_a_folder_an_hour_takes_its_room_once(tmp_path: Path) -> None:
+def test_in_a_folder_an_object_is_a_hard_link_to_its_file(tmp_path: Path) -> None:
     lake = Lake((tmp_path / "lake").as_uri())
     _, [(item, path)] = manifest_of(HOUR_5, [[b'{"a": 1}']], tmp_path / "files")
     lake.put_object(item, path)
@@ -93,8 +141,8 @@ def test_in_a_folder_an_hour_takes_its_room_once(tmp_path: Path) -> None:
 
 
 def test_a_missing_object_is_named(lake: Lake) -> None:
-    with pytest.raises(LakeError, match=r"events/1/gone.*s3_event_objects"):
-        list(lake.get_object("events/1/gone"))
+    with pytest.raises(LakeError, match=r"not in the lake; .*run --from 2026-09-01T05 --to 2026"):
+        list(lake.get_object("events/1/2026-09-01/05/gone.json.gz"))
 
 
 def test_a_deleted_object_is_gone(lake: Lake, tmp_path: Path) -> None:
@@ -103,7 +151,7 @@ def test_a_deleted_object_is_gone(lake: Lake, tmp_path: Path) -> None:
     assert list(lake.list_keys("events/")) == []
 
 
-def test_s3_holds_keys_under_the_prefix_alone(tmp_path: Path) -> None:
+def test_all_keys_in_s3_are_under_the_prefix(tmp_path: Path) -> None:
     with s3_server() as server:
         lake = open_lake(Settings(lake_url=f"s3://{BUCKET}/some/prefix"), server.resource)
         publish(lake, HOUR_5, [[b"{}"]], tmp_path / "files")
@@ -112,25 +160,26 @@ def test_s3_holds_keys_under_the_prefix_alone(tmp_path: Path) -> None:
     assert all(key.startswith("some/prefix/") and "#" not in key for key in keys)
 
 
-def test_a_bucket_that_is_not_there_is_named() -> None:
+def test_a_missing_bucket_is_named() -> None:
     with s3_server() as server:
         lake = open_lake(Settings(lake_url="s3://no-such-bucket"), server.resource)
         with pytest.raises(LakeError, match="s3://no-such-bucket"):
             list(lake.list_keys(""))
 
 
-def test_a_manifest_that_is_not_one_is_an_error_and_not_an_hour_without_data(
+def test_an_invalid_manifest_is_an_error_and_not_an_empty_hour(
     tmp_path: Path,
 ) -> None:
     lake = Lake(tmp_path.as_uri())
     path = tmp_path / manifest_key(PROJECT, HOUR_5)
     path.parent.mkdir(parents=True)
     path.write_text('{"version": 1}')
-    with pytest.raises(LakeError, match="s3_event_objects for 2026-09-01T05"):
+    again = "amplitude-assets run --from 2026-09-01T05 --to 2026-09-01T05"
+    with pytest.raises(DamagedError, match=f"download the hour again: {again}"):
         lake.read_manifest(PROJECT, HOUR_5)
 
 
-def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(LakeError, match="LAKE_URL"):
         Lake((tmp_path / "file" / "lake").as_uri())

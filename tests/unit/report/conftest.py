@@ -1,4 +1,4 @@
-"""A warehouse of gold tables for the report, and how to read an overview from it."""
+"""Fixtures: gold tables for the report, and a function to read an overview from them."""
 
 from collections.abc import Iterator
 from datetime import datetime

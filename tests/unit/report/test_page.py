@@ -1,4 +1,4 @@
-"""The page: what it says, that it is whole, and that text from data does no harm in it."""
+"""The page: its texts, its structure, and the escaping of text from data."""
 
 import json
 import re
@@ -15,13 +15,14 @@ from amplitude_assets.report.model import Overview
 from amplitude_assets.report.page import render_page, write_page
 from amplitude_assets.report.preview import preview_svg
 from amplitude_assets.report.theme import DARK, LIGHT, SERIES, Scheme
+from tests.support.gold import PROJECT_ID
 from tests.unit.report.conftest import read
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>{{ 7 * 7 }}"
 
 
 class _Outline(HTMLParser):
-    """The page's headings and element ids, and what is inside its scripts."""
+    """The page's headings, element ids and attributes."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -59,18 +60,18 @@ def test_every_figure_has_its_place_and_a_table(overview: Overview) -> None:
     outline = _Outline(page)
     places = {value for name, value in outline.attributes if name == "data-chart"}
     assert places == set(charts["figures"])
-    # Hours has a table of the hours that need a look, and here none does. Drift is a table only.
+    # The chart of hours has a table only if there are problems. Drift has only a table.
     assert outline.tags.count("table") == len(places)
     assert set(charts["templates"]) == {"light", "dark"}
 
 
-def test_titles_say_what_is_seen(overview: Overview) -> None:
+def test_titles_state_the_result(overview: Overview) -> None:
     page = render_page(overview)
     for title in (
         "people were active on 22 November 2026",
-        "Funnel purchase: 6.0% of those who begin reach “Order Completed”",
+        "Funnel purchase: 6.0% of users at the first step reach “Order Completed”",
         "“Event 0” happens most",
-        "All 1,272 hours are there and add up",
+        "All 1,272 hours are loaded and reconciled",
     ):
         assert title in page
 
@@ -84,7 +85,7 @@ def test_headings_are_in_order_and_ids_are_unique(overview: Overview) -> None:
     assert len(outline.ids) == len(set(outline.ids))
 
 
-def test_text_from_data_is_text_on_the_page(history: duckdb.DuckDBPyConnection) -> None:
+def test_text_from_data_is_escaped(history: duckdb.DuckDBPyConnection) -> None:
     values = {"name": HOSTILE}
     history.execute("update gold.agg_event_daily set event_type = $name", values)
     history.execute("update gold.agg_funnel set event_type = $name, funnel = $name", values)
@@ -100,8 +101,24 @@ def test_text_from_data_is_text_on_the_page(history: duckdb.DuckDBPyConnection) 
     assert "{{ 7 * 7 }}" in page
 
 
-def test_labels_of_charts_are_escaped_once_more(history: duckdb.DuckDBPyConnection) -> None:
-    """A chart's labels read some HTML of their own, such as links."""
+def test_a_thousand_html_event_types_are_escaped_and_limited(
+    history: duckdb.DuckDBPyConnection,
+) -> None:
+    plain = len(render_page(read(history)))
+    history.execute(
+        "insert into gold.agg_event_daily"
+        " select $project, date '2026-11-20', n || $markup, 10000 + n, 9, 9 from range(1080) t(n)",
+        {"project": PROJECT_ID, "markup": HOSTILE},
+    )
+    page = render_page(read(history))
+    assert "<script>alert" not in page
+    assert "<img src=x" not in page
+    assert "1079&lt;/script&gt;" in page
+    assert len(page) < plain + 100_000
+
+
+def test_labels_of_charts_are_escaped_twice(history: duckdb.DuckDBPyConnection) -> None:
+    """Plotly interprets some HTML in labels, such as links."""
     history.execute("update gold.agg_event_daily set event_type = '<a href=\"//x\">click</a>'")
     figure = charts_of(render_page(read(history)))["figures"]["top-events"]
     assert "<a" not in json.dumps(figure)
@@ -121,7 +138,7 @@ def test_nothing_is_fetched_and_no_other_script_runs(overview: Overview) -> None
 
 def test_a_project_without_events_still_gives_a_page(gold: duckdb.DuckDBPyConnection) -> None:
     page = render_page(read(gold))
-    assert "No export hour has been loaded yet" in page
+    assert "No export hour is loaded yet" in page
     assert charts_of(page)["figures"] == {}
 
 
@@ -131,26 +148,24 @@ def test_hours_that_are_all_empty_give_a_page(gold: duckdb.DuckDBPyConnection) -
         "null from range(timestamp '2026-11-20', timestamp '2026-11-22', interval 1 hour) t(h)"
     )
     page = render_page(read(gold))
-    assert "Nobody was active in these hours" in page
-    assert "All 48 hours are there and add up" in page
+    assert "No active users in these hours" in page
+    assert "All 48 hours are loaded and reconciled" in page
     assert set(charts_of(page)["figures"]) == {"hours"}
     assert "No events yet" in preview_svg(read(gold))
 
 
-def test_trouble_is_named_in_the_title_and_listed(history: duckdb.DuckDBPyConnection) -> None:
+def test_problems_are_named_in_the_title_and_listed(history: duckdb.DuckDBPyConnection) -> None:
     history.execute("delete from gold.rpt_data_quality where export_hour = '2026-11-10 03:00'")
     history.execute(
         "update gold.rpt_data_quality set is_reconciled = false "
         "where export_hour = '2026-11-12 07:00'"
     )
     page = render_page(read(history))
-    assert "1 of 1,272 hours missing: 2026-11-10T03; 1 hour does not add up: 2026-11-12T07" in page
+    assert "1 of 1,272 hours missing: 2026-11-10T03; 1 hour with a mismatch: 2026-11-12T07" in page
     assert '<th scope="row" class="words">2026-11-10T03</th>' in page
 
 
-def test_a_page_takes_the_place_of_the_one_before_as_a_whole(
-    overview: Overview, tmp_path: Path
-) -> None:
+def test_a_page_replaces_the_previous_one_atomically(overview: Overview, tmp_path: Path) -> None:
     path = tmp_path / "reports" / "overview.html"
     size = write_page(overview, path)
     before = path.stat().st_ino
@@ -189,7 +204,7 @@ def test_colours_have_the_contrast_of_wcag_aa(colour: str, back: str, least: flo
     assert _contrast(colour, back) >= least
 
 
-def test_the_preview_is_a_picture_of_the_same_figures(overview: Overview) -> None:
+def test_the_preview_shows_the_same_figures(overview: Overview) -> None:
     picture = ElementTree.fromstring(preview_svg(overview))
     texts = [node.text for node in picture.iter("{http://www.w3.org/2000/svg}text")]
     assert overview.main_day is not None

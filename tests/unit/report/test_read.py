@@ -1,5 +1,6 @@
-"""What the report reads from gold, on both engines, and what it leaves out."""
+"""Reading the report's figures from gold on both engines, and what is left out."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import duckdb
@@ -37,17 +38,21 @@ def test_every_hour_and_date_of_the_range_is_read(history: duckdb.DuckDBPyConnec
 def test_dates_outside_the_loaded_hours_are_left_out(
     history: duckdb.DuckDBPyConnection, wrong: date
 ) -> None:
-    """Devices with a wrong clock: gold keeps their dates, a chart would be stretched by them."""
+    """Dates of devices with a wrong clock are in gold, but would stretch a chart's axis."""
     history.execute(
-        "insert into gold.agg_active_users_daily values ($day, 1, 1, 1, 1, 1)", {"day": wrong}
-    )
-    history.execute(
-        "insert into gold.agg_event_daily values ($day, 'Wrong Clock', 10000000, 1, 1)",
+        "insert into gold.agg_active_users_daily values (100011, $day, 1, 1, 1, 1, 1)",
         {"day": wrong},
     )
-    history.execute("insert into gold.fct_revenue values ('u', $day, 99, 'XXX')", {"day": wrong})
     history.execute(
-        "insert into gold.agg_retention values ($day, '24h', 'on', 0, 5, 5, true)", {"day": wrong}
+        "insert into gold.agg_event_daily values (100011, $day, 'Wrong Clock', 10000000, 1, 1)",
+        {"day": wrong},
+    )
+    history.execute(
+        "insert into gold.fct_revenue values (100011, 'u', $day, 99, 'XXX')", {"day": wrong}
+    )
+    history.execute(
+        "insert into gold.agg_retention values (100011, $day, '24h', 'on', 0, 5, 5, true)",
+        {"day": wrong},
     )
     overview = read(history)
     assert wrong not in {day.day for day in overview.active_days}
@@ -66,7 +71,18 @@ def test_hours_that_were_never_loaded_are_gaps(history: duckdb.DuckDBPyConnectio
     ]
 
 
-def test_another_projects_hours_are_not_ours(history: duckdb.DuckDBPyConnection) -> None:
+def test_rows_of_other_projects_are_not_read(history: duckdb.DuckDBPyConnection) -> None:
+    alone = replace(read(history), made_at=datetime(2026, 1, 1, tzinfo=UTC))
+    tables = history.execute(
+        "select table_schema || '.' || table_name from information_schema.tables"
+        " where table_schema in ('gold', 'silver')"
+    ).fetchall()
+    for (table,) in tables:
+        history.execute(f"insert into {table} select * replace (7 as project_id) from {table}")
+    assert replace(read(history), made_at=datetime(2026, 1, 1, tzinfo=UTC)) == alone
+
+
+def test_hours_of_other_projects_are_not_read(history: duckdb.DuckDBPyConnection) -> None:
     history.execute(
         "insert into gold.rpt_data_quality values "
         "(7, '2026-12-01 00:00', 'loaded', 1, 1, 0, 1, 0, true, 1, 1)"

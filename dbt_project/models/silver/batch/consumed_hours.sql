@@ -1,5 +1,5 @@
--- The memory of the incremental machinery. The model only makes the table: rows are written at the end
--- of a run, by mark_hours_consumed. A full refresh empties it, and so everything is consumed again.
+-- The state of the incremental build. This model only creates the table; mark_hours_consumed writes its rows at
+-- the end of a run. A full refresh empties it, so every hour is consumed again.
 {{ config(materialized='incremental', incremental_strategy='append') }}
 
 select

@@ -1,4 +1,4 @@
--- What silver takes from bronze: the columns people use, with a fallback for each that must not be empty.
+-- The staging view between bronze and silver: selects the columns and fills those that must not be NULL.
 {{ config(materialized='view') }}
 
 with bronze_events as (
@@ -14,21 +14,27 @@ completed as (
         load_id,
         loaded_at,
         coalesce(
-            nullif(uuid, ''),
+            {{ identifier('uuid') }},
             {{ surrogate_key([
                 'project_id', 'device_id', 'user_id', 'event_id', 'event_type',
                 epoch_us('client_event_time'), 'session_id',
             ]) }}
         ) as uuid,
-        insert_id,
+        {{ identifier('insert_id') }} as insert_id,
         event_id,
-        amplitude_id,
-        user_id,
-        device_id,
-        nullif(session_id, -1) as session_id,
+        {{ identifier('amplitude_id') }} as amplitude_id,
+        {{ identifier('user_id') }} as user_id,
+        {{ identifier('device_id') }} as device_id,
+        {{ identifier('session_id') }} as session_id,
         coalesce(event_type, '(none)') as event_type,
-        coalesce(event_time, client_event_time, server_upload_time, export_hour) as event_time,
-        client_event_time,
+        coalesce(
+            {{ plausible_time('event_time') }},
+            {{ plausible_time('client_event_time') }},
+            {{ plausible_time('server_upload_time') }},
+            export_hour
+        ) as event_time,
+        {{ plausible_time('client_event_time') }} as client_event_time,
+        event_time is not null and {{ plausible_time('event_time') }} is null as is_redated,
         client_upload_time,
         server_received_time,
         coalesce(server_upload_time, export_hour) as server_upload_time,
@@ -55,7 +61,7 @@ completed as (
         user_properties,
         groups,
         group_properties,
-        {{ to_integer(json_text('data', 'merged_amplitude_id')) }} as merged_amplitude_id
+        {{ identifier(to_integer(json_text('data', 'merged_amplitude_id'))) }} as merged_amplitude_id
     from bronze_events
 )
 
@@ -82,6 +88,7 @@ select
     processed_time,
     {{ to_project_date('event_time') }} as event_date,
     event_time < server_upload_time - interval '24 hours' as is_late,
+    is_redated,
     platform,
     os_name,
     os_version,

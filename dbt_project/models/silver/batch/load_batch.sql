@@ -1,5 +1,5 @@
--- What this run consumes: every load of the ledger that was not consumed yet under today's settings,
--- and hours that were consumed and are gone.
+-- The hours that this run consumes: every load in the ledger that has not been consumed under the current
+-- settings, and consumed hours that are no longer in the ledger.
 with ledger as (
     select
         project_id,

@@ -1,6 +1,8 @@
--- Ids whose consumed events carry another user than merged_ids now gives: a merge came late, or was withdrawn.
+-- Ids whose consumed events have another user_key than merged_ids now gives: a merge arrived late or was withdrawn.
 -- depends_on: {{ ref('merged_ids') }}
 {%- set user_identities = silver_relation('user_identities') %}
+{%- set events = silver_relation('events') %}
+{%- set touched_users = silver_relation('touched_users') %}
 {%- if user_identities is none or batch_is_rebuild() %}
 select
     cast(null as bigint) as project_id,
@@ -15,6 +17,16 @@ with known_ids as (
         user_key
     from {{ user_identities }}
     where amplitude_id is not null
+    {%- if is_any_row_in(touched_users) and events is not none %}
+    union
+    -- An interrupted batch may have changed the user_key of events without updating user_identities.
+    select
+        project_id,
+        amplitude_id,
+        user_key
+    from {{ events }}
+    where amplitude_id is not null and {{ keys_are_in(['user_key'], touched_users) }}
+    {%- endif %}
 ),
 
 resolved_ids as (
@@ -32,7 +44,7 @@ resolved_ids as (
             and known_ids.amplitude_id = merged_ids.amplitude_id
 )
 
-select
+select distinct
     project_id,
     amplitude_id,
     user_key

@@ -1,5 +1,4 @@
--- The devices whose events changed. Added to until the batch is consumed, so that a run that stopped
--- half-way loses none.
+-- The devices whose events changed. Keys accumulate until a batch is consumed, so that an interrupted run loses none.
 {{ config(
     materialized='incremental',
     incremental_strategy='delete+insert',
@@ -10,5 +9,5 @@
 select distinct
     project_id,
     device_id
-from {{ ref('event_changes') }}
+from {{ ref('changed_keys') }}
 where device_id is not null

@@ -1,5 +1,5 @@
--- The export hours whose events changed. Added to until the batch is consumed, so that a run that
--- stopped half-way loses none.
+-- The export hours whose events changed. Keys accumulate until a batch is consumed, so that an interrupted run loses
+-- none.
 {{ config(
     materialized='incremental',
     incremental_strategy='delete+insert',
@@ -10,7 +10,7 @@
 select distinct
     project_id,
     export_hour
-from {{ ref('event_changes') }}
+from {{ ref('changed_keys') }}
 where not is_rekeyed
 union
 select

@@ -1,5 +1,5 @@
--- The users' reporting dates whose events changed. Added to until the batch is consumed, so that a run
--- that stopped half-way loses none.
+-- The dates on which a user's events changed. Keys accumulate until a batch is consumed, so that an interrupted run
+-- loses none.
 {{ config(
     materialized='incremental',
     incremental_strategy='delete+insert',
@@ -10,4 +10,4 @@
 select distinct
     user_key,
     event_date
-from {{ ref('event_changes') }}
+from {{ ref('changed_keys') }}

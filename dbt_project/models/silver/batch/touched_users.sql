@@ -1,5 +1,4 @@
--- The users whose events changed. Added to until the batch is consumed, so that a run that stopped
--- half-way loses none.
+-- The users whose events changed. Keys accumulate until a batch is consumed, so that an interrupted run loses none.
 {{ config(
     materialized='incremental',
     incremental_strategy='delete+insert',
@@ -8,4 +7,4 @@
 ) }}
 
 select distinct user_key
-from {{ ref('event_changes') }}
+from {{ ref('changed_keys') }}

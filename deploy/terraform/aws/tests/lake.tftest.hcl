@@ -1,4 +1,4 @@
-# Run by `terraform test`: plans under a mock of AWS, so without an account.
+# Run by `terraform test`: plans with a mock of AWS, without an account.
 
 mock_provider "aws" {
   override_during = plan
@@ -35,7 +35,7 @@ run "snowflake_is_trusted_with_its_external_id" {
   }
   assert {
     condition     = jsondecode(aws_iam_role.snowflake.assume_role_policy).Statement[0].Condition.StringEquals["sts:ExternalId"] == "ABC_SFCRole=2"
-    error_message = "The trust must ask for the external id."
+    error_message = "The trust policy must require the external id."
   }
 }
 
@@ -43,11 +43,11 @@ run "snowflake_reads_and_no_more" {
   command = plan
   assert {
     condition     = join(" ", jsondecode(aws_iam_policy.reader.policy).Statement[0].Action) == "s3:GetObject s3:GetObjectVersion"
-    error_message = "Snowflake must only read."
+    error_message = "Snowflake must have read-only access."
   }
   assert {
     condition     = jsondecode(aws_iam_policy.reader.policy).Statement[0].Resource == "arn:aws:s3:::a-lake/some/prefix/*"
-    error_message = "The policy must be bound to the prefix."
+    error_message = "The policy must be limited to the prefix."
   }
 }
 

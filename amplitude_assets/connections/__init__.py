@@ -1,0 +1,1 @@
+"""Open clients from settings: Amplitude, lake, warehouse. No Dagster import."""

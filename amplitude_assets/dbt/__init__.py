@@ -1,0 +1,1 @@
+"""The dbt project from Python: runner, manifest, column lineage, reference."""

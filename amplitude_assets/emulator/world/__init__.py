@@ -1,0 +1,1 @@
+"""The simulated product: its users, their visits, and the events that they send."""

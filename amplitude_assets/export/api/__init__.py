@@ -1,0 +1,1 @@
+"""Request hours from Amplitude's Export API."""

@@ -1,0 +1,1 @@
+"""Read, validate and unpack the zips that the Export API returns."""

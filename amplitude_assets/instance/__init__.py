@@ -1,0 +1,1 @@
+"""Dagster's home on this machine: storage, pools, running processes, retention of history."""

@@ -1,0 +1,1 @@
+"""Privacy settings: mask fields, and leave out the lines of forgotten people."""

@@ -1,0 +1,1 @@
+"""Run the graph: in this process, or on a running Dagster."""

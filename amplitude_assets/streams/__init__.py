@@ -1,0 +1,1 @@
+"""Gzip streams, JSON lines and part files, which all layers above use."""

@@ -1,0 +1,1 @@
+"""Bronze and the ledger in a DuckDB file."""

@@ -1,3 +1,0 @@
--- Takes the merges of one merge file out.
-delete from bronze.merge_ids
-where project_id = $project_id and source_object = $source_object;

@@ -1,4 +1,0 @@
--- Counts the tables of silver that the counts need: two once dbt has run, none before.
-select count(*) as tables
-from information_schema.tables
-where lower(table_schema) = 'silver' and lower(table_name) in ('events', 'event_duplicates');
