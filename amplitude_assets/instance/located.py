@@ -1,6 +1,9 @@
 """Execute a job in this process as a run of the code location, so that Dagster's UI lists it."""
 
-from collections.abc import Mapping, Sequence
+import signal
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from dagster import (
@@ -48,11 +51,32 @@ def execute_located(
     from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteRepositoryOrigin
 
     origin = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin(CODE_LOCATION), REPOSITORY)
-    run = instance.create_run_for_job(
-        job,
-        run_config=run_config,
-        tags={**job.run_tags, **tags},
-        asset_selection=frozenset(assets) if assets else None,
-        remote_job_origin=origin.get_job_origin(job.name),
-    )
+    with _interrupts_delayed():
+        run = instance.create_run_for_job(
+            job,
+            run_config=run_config,
+            tags={**job.run_tags, **tags},
+            asset_selection=frozenset(assets) if assets else None,
+            remote_job_origin=origin.get_job_origin(job.name),
+        )
     return execute_run(InMemoryJob(job), run, instance)
+
+
+@contextmanager
+def _interrupts_delayed() -> Iterator[None]:
+    """Raise the KeyboardInterrupt of a Ctrl+C in the block when the block has ended.
+
+    Within SQLAlchemy, an interrupt can leave a transaction open: the run then stays "Not started",
+    because the database is locked for the process that wants to cancel it.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread receives signals
+        return
+    received: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: received.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if received:
+        raise KeyboardInterrupt

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import NoReturn
 
 # Timeout of the shutdown. Some waits cannot be interrupted, such as for a long query or for a slot
@@ -36,7 +37,8 @@ def watch_interrupts(
 
     The first interrupt calls `announce`. On a second one, or when the block has not ended within
     `GRACE_SECONDS`, the process calls `give_up`, waits for it at most `_GIVE_UP_SECONDS`, and exits
-    with status 130. Both are called in other threads.
+    with status 130. Both are called in other threads. An interrupt that Python can only report as
+    ignored, such as one during an import, prints nothing: the yielded function tells of it.
     """
     interrupted = threading.Event()
     reader, writer = socket.socketpair()
@@ -56,9 +58,12 @@ def watch_interrupts(
     watcher = threading.Thread(target=watch, name="interrupts", daemon=True)
     before = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
     watcher.start()
+    hook = sys.unraisablehook
+    sys.unraisablehook = partial(_report_unless_interrupt, hook)
     try:
         yield interrupted.is_set
     finally:
+        sys.unraisablehook = hook
         signal.set_wakeup_fd(before)
         writer.close()
         watcher.join()
@@ -70,6 +75,13 @@ def exit_interrupted() -> NoReturn:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(INTERRUPTED)
+
+
+def _report_unless_interrupt(
+    report: Callable[["sys.UnraisableHookArgs"], object], ignored: "sys.UnraisableHookArgs"
+) -> None:
+    if ignored.exc_type is not KeyboardInterrupt:
+        report(ignored)
 
 
 def _next_interrupt(reader: socket.socket, until: float | None) -> bool:

@@ -1,6 +1,19 @@
 """A run of the command belongs to the code location, and Dagster's daemon does not retry it."""
 
-from dagster import Definitions, Failure, RunsFilter, asset, define_asset_job, in_process_executor
+import signal
+
+import pytest
+from dagster import (
+    DagsterEventType,
+    DagsterRun,
+    DagsterRunStatus,
+    Definitions,
+    Failure,
+    RunsFilter,
+    asset,
+    define_asset_job,
+    in_process_executor,
+)
 
 from amplitude_assets.automation.requests import HOURS, range_tags
 from amplitude_assets.config import Settings
@@ -9,6 +22,7 @@ from amplitude_assets.instance.home import open_instance
 from amplitude_assets.instance.located import execute_located
 from amplitude_assets.instance.presence import presence
 
+PLANNED = DagsterEventType.ASSET_MATERIALIZATION_PLANNED
 REQUESTED = HourRange(parse_hour("2026-09-01T05"), parse_hour("2026-09-01T08"))
 
 
@@ -42,6 +56,27 @@ def test_the_run_is_listed_under_its_job_with_its_hours_first() -> None:
     assert run.asset_selection == {good.key}
     shown = {k: v for k, v in run.tags.items() if not k.lstrip(".").startswith("dagster/")}
     assert shown == {HOURS: "2026-09-01T05 to 2026-09-01T08"}
+
+
+def test_an_interrupt_while_a_run_is_created_waits_until_it_is_stored(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = Settings()
+    with open_instance(settings) as instance:
+        add_run = instance.run_storage.add_run
+
+        def interrupted(run: DagsterRun) -> DagsterRun:
+            signal.raise_signal(signal.SIGINT)
+            return add_run(run)
+
+        monkeypatch.setattr(instance.run_storage, "add_run", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            execute_located(JOB, instance, tags={}, run_config={})
+        (run,) = instance.get_runs()
+        planned = instance.event_log_storage.get_logs_for_run(run.run_id)
+        assert run.status is DagsterRunStatus.NOT_STARTED
+        assert len([e for e in planned if e.dagster_event_type is PLANNED]) == 2
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_the_daemon_does_not_retry_the_run() -> None:
