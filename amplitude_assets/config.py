@@ -171,12 +171,6 @@ class Settings(BaseSettings):
         time_zone(zone)
         return zone
 
-    @field_validator("snowflake_account")
-    @classmethod
-    def _is_a_host_name(cls, account: str | None) -> str | None:
-        # MYORG-MY_ACCOUNT has the host name myorg-my-account: host names have no underscores.
-        return account and account.replace("_", "-")
-
     @field_validator("amplitude_base_url", "dagster_url")
     @classmethod
     def _is_an_origin(cls, url: str | None) -> str | None:
@@ -300,6 +294,11 @@ class Settings(BaseSettings):
         if self.warehouse == "snowflake":
             return self.snowflake_database or "unset"
         return self.resolved_duckdb_path.stem
+
+    @property
+    def snowflake_account_in_host(self) -> str | None:
+        """Return the account as its host name has it: MYORG-MY-ACCOUNT for MYORG-MY_ACCOUNT."""
+        return self.snowflake_account and self.snowflake_account.replace("_", "-")
 
     @property
     def models_cadence(self) -> timedelta:

@@ -127,7 +127,7 @@ def _key_pair(path: Path, passphrase: str | None = None) -> dict[str, Any]:
 
 def _arguments(settings: Settings, tag: str, **more: str | None) -> dict[str, Any]:
     arguments = {
-        "account": settings.snowflake_account,
+        "account": settings.snowflake_account_in_host,
         "host": settings.snowflake_host,
         "port": settings.snowflake_port,
         "protocol": settings.snowflake_protocol,

@@ -63,8 +63,8 @@ def dbt_environment(settings: Settings, query_tag: str = "") -> Iterator[None]:
     }
     if query_tag:
         shared["STEP_QUERY_TAG"] = query_tag
-    if settings.snowflake_account is not None:
-        shared["SNOWFLAKE_ACCOUNT"] = settings.snowflake_account
+    if settings.snowflake_account_in_host is not None:
+        shared["SNOWFLAKE_ACCOUNT"] = settings.snowflake_account_in_host
     if settings.snowflake_private_key_path is not None:
         shared["SNOWFLAKE_PRIVATE_KEY_PATH"] = str(settings.snowflake_private_key_path)
     before = {name: os.environ.get(name) for name in shared}

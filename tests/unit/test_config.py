@@ -46,7 +46,7 @@ def test_the_loader_and_dbt_get_the_account_as_host_names_spell_it(
 ) -> None:
     monkeypatch.setenv("SNOWFLAKE_ACCOUNT", "MYORG-MY_ACCOUNT")
     settings = load_settings()
-    assert settings.snowflake_account == "MYORG-MY-ACCOUNT"
+    assert settings.snowflake_account_in_host == "MYORG-MY-ACCOUNT"
     with dbt_environment(settings):
         assert os.environ["SNOWFLAKE_ACCOUNT"] == "MYORG-MY-ACCOUNT"
     assert os.environ["SNOWFLAKE_ACCOUNT"] == "MYORG-MY_ACCOUNT"

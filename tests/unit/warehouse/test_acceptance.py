@@ -128,6 +128,7 @@ def test_tables_of_an_older_version_get_the_columns(bronze: Bronze) -> None:
     with duckdb.connect(str(bronze.warehouse.path)) as con:
         for column in ("events_in_question", "in_question_since"):
             con.execute(f"alter table bronze.export_hours drop column {column}")
+    bronze.warehouse = DuckDBWarehouse(bronze.warehouse.path)  # as the next command has
     assert bronze.ledger().events_in_question == 0
     bronze.load(bronze.manifest([], after=1))
     assert bronze.ledger().events_in_question == 3
