@@ -15,6 +15,8 @@ pytestmark = pytest.mark.integration
 
 PACKAGE = Path(amplitude_assets.__file__).parent
 CONTAINED = ("instance", "dbt")
+# Hooks that Python documents as assignable: assigning one is no patch.
+HOOKS = {"sys.unraisablehook"}
 
 
 def is_private(module: str, names: list[str]) -> bool:
@@ -59,7 +61,8 @@ def private_or_patch(node: ast.AST, imported: set[str]) -> bool:
             return is_private(module or "", [alias.name for alias in names])
         case ast.Attribute(_, name):
             of_dagster = root_of(node) in ("dagster", "dagster_dbt")
-            return (writes and root_of(node) in imported) or (of_dagster and name.startswith("_"))
+            patched = writes and root_of(node) in imported and ast.unparse(node) not in HOOKS
+            return patched or (of_dagster and name.startswith("_"))
         case ast.Subscript(where):
             return writes and ast.unparse(where) == "sys.modules"
         case ast.Call(ast.Name("setattr" | "delattr"), [target, *_]):
