@@ -15,7 +15,7 @@ pytestmark = pytest.mark.integration
 
 PACKAGE = Path(amplitude_assets.__file__).parent
 CONTAINED = ("instance", "dbt")
-# Hooks that Python documents as assignable: assigning one is no patch.
+# Hooks that Python documents as assignable; assigning one patches nothing.
 HOOKS = {"sys.unraisablehook"}
 
 
